@@ -1,0 +1,278 @@
+"""The one place where bytes enter: every request is authorised, counted, bounded in time and retried here."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+import urllib3
+
+from airflow_provider_lms import __version__
+from airflow_provider_lms.lms.auth import Grant, LocalTokens, Token, TokenStore
+from airflow_provider_lms.lms.budget import Budget, Limits, LocalBudget
+from airflow_provider_lms.lms.documents import Answer
+from airflow_provider_lms.lms.errors import (
+    LmsAuthError,
+    LmsBadRequest,
+    LmsBrokenPage,
+    LmsError,
+    LmsNotFound,
+    LmsPermissionError,
+    LmsRateLimited,
+    LmsTruncatedPage,
+    LmsUnavailable,
+)
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Params = Sequence[tuple[str, str]]
+
+_CHUNK = 65_536
+_OUTAGE_SECONDS = 120.0
+
+
+class Transport:
+    """Calls one LMS account. A call returns an answer with a 2xx status, or raises an :class:`LmsError`.
+
+    Timeouts, resets, truncated bodies, 408 and 5xx are tried again for up to two minutes, rate limits for up to
+    ``max_wait``; other refusals are not. A 401 renews the token once.
+
+    :param base_url: scheme, host and path prefix of the API.
+    :param grant: how to get a token and send it.
+    :param tokens: where the token is kept.
+    :param budget: asked before each request to ``base_url``.
+    :param accept: the ``Accept`` header.
+    :param timeout: seconds that one request may take, from connecting to the last byte.
+    :param max_wait: seconds that one call may wait for a rate limit or an outage; 0 never waits.
+    :param announce: called with each access token that is used, so that a log can mask it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        grant: Grant,
+        *,
+        tokens: TokenStore | None = None,
+        budget: Budget | None = None,
+        accept: str = "application/json",
+        timeout: float = 60.0,
+        max_wait: float = 900.0,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.base_url = base_url
+        self._grant = grant
+        self._tokens = LocalTokens() if tokens is None else tokens
+        self._budget = LocalBudget(Limits()) if budget is None else budget
+        self._timeout = timeout
+        self._max_wait = max_wait
+        self._announce = announce
+        self._announced: str | None = None
+        self._session = requests.Session()
+        # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
+        self._session.auth = lambda request: request
+        self._session.headers.update({"Accept": accept, "User-Agent": f"airflow-provider-lms/{__version__}"})
+
+    def get(self, path: str, params: Params = (), *, page: int | None = None) -> Answer:
+        """``GET`` below the base URL.
+
+        :param params: query parameters, in order; names may repeat.
+        :param page: the page's number, for messages.
+        """
+        call = f"GET {path}" + ("" if page is None else f", page {page}")
+        return self._patiently(lambda: self._authorised(call, path, params))
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _authorised(self, call: str, path: str, params: Params) -> Answer:
+        token = self._token(rejected=None)
+        for renewed in (False, True):
+            self._take_from_budget(call)
+            answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+            if answer.status != HTTPStatus.UNAUTHORIZED or renewed:
+                break
+            token = self._token(rejected=token)
+        return self._accepted(answer)
+
+    def _token(self, rejected: str | None) -> str:
+        token = self._tokens.token(self._request_token, rejected=rejected)
+        if token != self._announced:
+            self._announce(token)
+            self._announced = token
+        return token
+
+    def _request_token(self) -> Token:
+        call = f"POST {urlsplit(self._grant.url).path}"
+        answer = self._exchange("POST", self._grant.url, call, form=self._grant.form())
+        if answer.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or answer.status >= 500:
+            raise refusal(answer)
+        return self._grant.token(answer)
+
+    def _take_from_budget(self, call: str) -> None:
+        if wait := self._budget.acquire():
+            raise LmsRateLimited(
+                f"{call}: the connection's request budget is used up for another {wait:.0f} s.", retry_after=wait
+            )
+
+    def _accepted(self, answer: Answer) -> Answer:
+        if 200 <= answer.status < 300:
+            return answer
+        error = refusal(answer)
+        if isinstance(error, LmsRateLimited):
+            error.retry_after = self._budget.lock(error.retry_after)
+        raise error
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        call: str,
+        *,
+        params: Params = (),
+        form: dict[str, str] | None = None,
+        token: str | None = None,
+    ) -> Answer:
+        deadline = time.monotonic() + self._timeout
+        headers = {} if token is None else {"Authorization": self._grant.header(token)}
+        if form is not None:
+            headers["Accept"] = "application/json"
+        try:
+            with self._session.request(
+                method,
+                url,
+                params=list(params),
+                data=form,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,  # a redirect may lead to another host, and the token must not follow
+                stream=True,
+            ) as response:
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    body += chunk
+                    if time.monotonic() > deadline:
+                        raise requests.Timeout
+        except requests.exceptions.SSLError:
+            raise LmsUnavailable(
+                f"{call}: no trusted TLS connection to {_host(url)}. Check the connection's host, and the CA bundle "
+                "(REQUESTS_CA_BUNDLE) if a proxy stands between."
+            ) from None
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+            raise LmsTruncatedPage(
+                f"{call}: the connection ended before the body was complete{_expected(response)}. "
+                "Nothing of this page was kept.",
+                response.status_code,
+            ) from None
+        except requests.RequestException as error:
+            if _timed_out(error):
+                raise LmsUnavailable(
+                    f"{call}: no whole answer within {self._timeout:g} s. "
+                    "If the LMS is just slow, raise 'timeout' in the connection or lower the page size."
+                ) from None
+            raise LmsUnavailable(
+                f"{call}: no connection to {_host(url)} ({type(error).__name__}). "
+                "Check the connection's host, and whether this machine reaches it."
+            ) from None
+        return Answer(
+            call=call,
+            status=response.status_code,
+            content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+            body=bytes(body),
+            retry_after=_retry_after(response.headers.get("Retry-After")),
+            location=_host(response.headers.get("Location", "")) or None,
+        )
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, LmsError) and error.transient),
+            wait=_pause,
+            stop=self._out_of_patience,
+            before_sleep=_tell,
+            reraise=True,
+        )(attempt)
+
+    def _out_of_patience(self, state: tenacity.RetryCallState) -> bool:
+        limited = isinstance(_error(state), LmsRateLimited)
+        patience = self._max_wait if limited else min(self._max_wait, _OUTAGE_SECONDS)
+        return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
+
+
+def refusal(answer: Answer) -> LmsError:
+    """The error that a status outside 2xx stands for."""
+    status, call = answer.status, answer.call
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return LmsRateLimited(f"{call}: HTTP 429, too many requests.", status, answer.retry_after)
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= 500:
+        return LmsUnavailable(f"{call}: HTTP {status}. The LMS cannot answer at the moment.", status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return LmsAuthError(
+            f"{call}: HTTP 401, with a new access token too. Check the connection's auth_scheme and host.",
+            status,
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        return LmsPermissionError(
+            f"{call}: HTTP 403. The API key's role may not read this: give it the right in the LMS.", status
+        )
+    if status == HTTPStatus.NOT_FOUND:
+        return LmsNotFound(f"{call}: HTTP 404. Check the ids given, and the connection's host with its path.", status)
+    if 300 <= status < 400:
+        return LmsBrokenPage(
+            f"{call}: HTTP {status}, a redirect to {answer.location or 'nowhere'}, which was not followed. "
+            "Set the connection's host to the API's own address.",
+            status,
+        )
+    return LmsBadRequest(f"{call}: HTTP {status}. The LMS refused a parameter of the request.", status)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    asked = getattr(_error(state), "retry_after", None)
+    if asked is not None:
+        return float(asked) + tenacity.wait_random(0, min(5.0, 0.1 + asked / 10))(state)
+    return tenacity.wait_exponential_jitter(initial=1, max=30, jitter=1)(state)
+
+
+def _tell(state: tenacity.RetryCallState) -> None:
+    log.log(
+        logging.WARNING if state.upcoming_sleep >= 1 else logging.INFO,
+        "%s Trying again in %.1f s.",
+        _error(state),
+        state.upcoming_sleep,
+    )
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _timed_out(error: requests.RequestException) -> bool:
+    # While a body is read, requests reports a timeout as a ConnectionError around urllib3's.
+    return isinstance(error, requests.Timeout) or any(
+        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in error.args
+    )
+
+
+def _expected(response: requests.Response) -> str:
+    length = response.headers.get("Content-Length")
+    return f" (expected {int(length):,} bytes)" if length and length.isdigit() else ""
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from now; the header holds seconds or an HTTP date."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    moment = email.utils.parsedate_to_datetime(value) if email.utils.parsedate_tz(value) else None
+    return None if moment is None else max(moment.timestamp() - time.time(), 0.0)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""

@@ -1,0 +1,1 @@
+"""Operators that read an LMS and deliver records to XCom or to object storage."""

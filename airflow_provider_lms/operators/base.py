@@ -1,0 +1,121 @@
+"""What every extracting operator shares: where records go, and the checks before the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_lms.hooks.base import Client
+    from airflow_provider_lms.lms.documents import Resource
+    from airflow_provider_lms.lms.paging import Page
+
+
+class LmsExtractOperator(BaseOperator):
+    """Base of the operators that read one listing of an LMS.
+
+    :param output_path: the folder of the dataset, as a path, a URL (``s3://conn_id@bucket/folder``) or an
+        ``ObjectStoragePath`` (templated); None returns the records themselves. A mapped task needs a folder for each
+        map index.
+    :param part_bytes: size in bytes at which a part file is closed.
+    :param part_seconds: age in seconds at which a part file is closed.
+    :param if_exists: ``replace`` swaps a dataset in the folder for the new one when that is complete; ``fail`` refuses
+        to, before the first request.
+    :param max_xcom_records: how many records may be returned without ``output_path``; the task fails if there are more.
+    :param max_pages: how many pages to read, for a trial run; None reads all.
+    :param max_wait: seconds that one request may wait for a rate limit before it raises ``LmsRateLimited``.
+    """
+
+    resource_name: ClassVar[str]
+    template_fields: Sequence[str] = ("output_path",)
+
+    def __init__(
+        self,
+        *,
+        output_path: str | ObjectStoragePath | None = None,
+        part_bytes: int = 128_000_000,
+        part_seconds: float = 300.0,
+        if_exists: str = "replace",
+        max_xcom_records: int = 1_000,
+        max_pages: int | None = None,
+        max_wait: float = 900.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_path = output_path
+        self.part_bytes = part_bytes
+        self.part_seconds = part_seconds
+        self.if_exists = if_exists
+        self.max_xcom_records = max_xcom_records
+        self.max_pages = max_pages
+        self.max_wait = max_wait
+
+    def connect(self) -> Client:
+        """A client of the LMS."""
+        raise NotImplementedError
+
+    def query(self) -> dict[str, Any]:
+        """The parameters of the listing as rendered, without those that are not set."""
+        raise NotImplementedError
+
+    def resource(self) -> Resource[Any]:
+        """The listing that is read."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
+        """Read the listing.
+
+        :return: without ``output_path`` the records as plain dicts; else the dataset's summary: ``uri``, ``manifest``,
+            ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``, ``format``,
+            ``resource``, ``started_at``, ``finished_at``.
+        :raises ValueError: a parameter cannot be meant as it is; it is named.
+        :raises DatasetConflict: the folder holds a dataset that must not be replaced.
+        :raises LmsError: reading failed; the folder holds what it held before.
+        """
+        from airflow_provider_lms.lms.filters import number, whole
+
+        at_most = None if self.max_pages is None else whole("max_pages", self.max_pages)
+        max_records = whole("max_xcom_records", self.max_xcom_records, minimum=0)
+        part_bytes, part_seconds = whole("part_bytes", self.part_bytes), number("part_seconds", self.part_seconds, 1)
+        number("max_wait", self.max_wait, 0)
+        if self.if_exists not in ("replace", "fail"):
+            raise ValueError(f"if_exists: expected 'replace' or 'fail', got {self.if_exists!r}.")
+        query = self.query()
+        client = self.connect()
+        try:
+            pages: Iterator[Page[Any]] = islice(getattr(client, self.resource_name)(**query), at_most)
+            if self.output_path is None:
+                from airflow_provider_lms.storage.xcom import collect
+
+                return collect(pages, max_records)
+
+            from airflow_provider_lms.storage.dataset import Dataset, Description, Parts
+            from airflow_provider_lms.storage.encoders import JsonLines
+            from airflow_provider_lms.storage.files import folder
+            from airflow_provider_lms.storage.manifest import Run
+
+            dataset = Dataset(folder("output_path", self.output_path), Run.of(context), self.if_exists)
+            if (written := dataset.written()) is not None:
+                self.log.info("This task instance has written the dataset in an earlier try.")
+                return written
+            description = Description(self.resource_name, self.resource().record, client.base_url, _plain(query))
+            return dataset.write(pages, description, Parts(JsonLines, part_bytes, part_seconds))
+        finally:
+            client.close()
+
+
+def _plain(value: Any) -> Any:
+    """What the manifest's JSON can hold of a parameter."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value

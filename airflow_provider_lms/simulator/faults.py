@@ -1,0 +1,83 @@
+"""What can go wrong with a reply, to be switched on with :meth:`~airflow_provider_lms.simulator.vendor.Vendor.fail`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from airflow_provider_lms.simulator.exchange import HTML, JSON, XML, Reply, Request
+
+Fault: TypeAlias = Callable[[Request, Reply], Reply]
+
+
+def status(code: int, **headers: str) -> Fault:
+    """Another status, with an error body; ``Retry_After="3"`` sets the header Retry-After."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _, reply: replace(reply, status=code, content={"code": code, "message": "simulated"}, headers=named)
+
+
+def truncated(share: float = 0.5) -> Fault:
+    """The connection ends before the announced length."""
+    return lambda _, reply: replace(reply, sent=share)
+
+
+def connection_reset(share: float = 0.5) -> Fault:
+    """The connection is reset within the body."""
+    return lambda _, reply: replace(reply, sent=share, reset=True)
+
+
+def slow(seconds: float) -> Fault:
+    """The body drips, with a pause before each tenth."""
+    return lambda _, reply: replace(reply, pause=seconds)
+
+
+def cut_document(share: float = 0.5) -> Fault:
+    """A body of the announced length that ends in the middle of the document."""
+
+    def cut(_: Request, reply: Reply) -> Reply:
+        body = reply.body()
+        return replace(reply, raw=body[: int(len(body) * share)])
+
+    return cut
+
+
+def html_page() -> Fault:
+    """A web page instead of an answer, with status 200."""
+    page = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+    return lambda _, reply: replace(reply, status=200, media_type=HTML, raw=page)
+
+
+def body(raw: bytes, media_type: str = JSON) -> Fault:
+    """Just this body."""
+    return lambda _, reply: replace(reply, raw=raw, media_type=media_type)
+
+
+def content(change: Callable[[Any], Any]) -> Fault:
+    """The content as a function of itself."""
+    return lambda _, reply: replace(reply, content=change(reply.content))
+
+
+def repeated_token() -> Fault:
+    """The page names its own page token as the next one."""
+    return lambda request, reply: replace(
+        reply, content={**reply.content, "nextPageToken": request.first("pageToken") or reply.content["nextPageToken"]}
+    )
+
+
+def redirect(location: str) -> Fault:
+    """A redirect to another place."""
+    return lambda _, reply: replace(reply, status=302, raw=b"", headers={"Location": location})
+
+
+def entity_bomb() -> Fault:
+    """XML whose entities grow without bound."""
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 9))
+    raw = f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e0 "ha">{levels}]><response><results>&e8;</results></response>'
+    return body(raw.encode(), XML)
+
+
+def external_entity(uri: str) -> Fault:
+    """XML that asks to read something else in."""
+    raw = f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY x SYSTEM "{uri}">]><response><results>&x;</results></response>'
+    return body(raw.encode(), XML)

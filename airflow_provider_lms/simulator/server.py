@@ -1,0 +1,126 @@
+"""The simulator's HTTP server, on this machine only."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_lms.simulator.exchange import TEXT, Reply, Request
+from airflow_provider_lms.simulator.ispring import ISpring
+from airflow_provider_lms.simulator.world import World
+
+
+class Simulator:
+    """Serves a world over HTTP on 127.0.0.1, in threads of this process. Use it as a context manager.
+
+    :param world: what there is to read.
+    :param port: the port; 0 takes a free one.
+    :param latency: seconds before each reply.
+    """
+
+    def __init__(self, world: World | None = None, *, port: int = 0, latency: float = 0.0) -> None:
+        self.world = World() if world is None else world
+        self.ispring = ISpring(self.world)
+        self._latency = latency
+        self._server = _Server(("127.0.0.1", port), self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def connection(self) -> dict[str, Any]:
+        """An Airflow connection to the simulated iSpring Learn, for ``AIRFLOW_CONN_ISPRING_LEARN_DEFAULT`` as JSON."""
+        return {
+            "conn_type": "ispring_learn",
+            "host": self.url,
+            "login": self.ispring.client_id,
+            "password": self.ispring.client_secret,
+        }
+
+    def __enter__(self) -> Simulator:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def serve(self) -> None:
+        """Serve until interrupted."""
+        with self:
+            self._thread.join()
+
+    def reply(self, request: Request) -> Reply:
+        """The reply of the vendor that has the endpoint."""
+        time.sleep(self._latency)
+        return self.ispring.reply(request) or Reply(status=404, content="Not found", media_type=TEXT)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], simulator: Simulator) -> None:
+        self.simulator = simulator
+        super().__init__(address, _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        self._serve("")
+
+    def do_POST(self) -> None:
+        self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Requests are kept by the vendors; nothing goes to the terminal."""
+
+    def _serve(self, body: str) -> None:
+        url = urlsplit(self.path)
+        form = self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+        request = Request(
+            call=f"{self.command} {url.path}",
+            query=tuple(parse_qsl(url.query, keep_blank_values=True)),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            form=dict(parse_qsl(body)) if form else {},
+        )
+        try:
+            self._send(self.server.simulator.reply(request))
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def _send(self, reply: Reply) -> None:
+        body = reply.body()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", f"{reply.media_type}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        sent = body[: int(len(body) * reply.sent)]
+        step = max(1, len(sent) // 10) if reply.pause else max(1, len(sent))
+        for start in range(0, len(sent), step):
+            if reply.pause:
+                self.wfile.flush()
+                time.sleep(reply.pause)
+            self.wfile.write(sent[start : start + step])
+        self.wfile.flush()
+        if reply.sent < 1:
+            self._hang_up(reply.reset)
+
+    def _hang_up(self, hard: bool) -> None:
+        if hard:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True

@@ -1,0 +1,51 @@
+"""Yesterday's completions in iSpring Learn, course by course, into object storage.
+
+The list of courses is read, each course is a mapped task with a folder of its own, and one task downstream goes by the
+manifests. Only the connection ``ispring_learn_default`` decides whether a real account is read or the simulator.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, Param, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_lms.operators.ispring import ISpringCoursesOperator, ISpringModuleResultsOperator
+
+with DAG(
+    dag_id="ispring_results",
+    description="Yesterday's completions in iSpring Learn into object storage",
+    # Since Airflow 3, a bare cron expression gives a run no data interval; this timetable does.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    params={"output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms")},
+    tags=["lms", "ispring"],
+    doc_md=__doc__,
+):
+    courses = ISpringCoursesOperator(task_id="courses")
+
+    results = ISpringModuleResultsOperator.partial(
+        task_id="module_results",
+        completion_date_start="{{ data_interval_start }}",
+        completion_date_end="{{ data_interval_end }}",
+        output_path="{{ params.output }}/{{ data_interval_start | ds }}/course={{ task.course_ids }}",
+        map_index_template="{{ task.course_ids }}",
+        max_active_tis_per_dagrun=4,
+    ).expand(course_ids=courses.output.map(lambda course: course["contentItemId"]))
+
+    @task
+    def report(summaries: list[dict[str, Any]]) -> dict[str, int]:
+        """Count what the manifests name."""
+        from airflow_provider_lms.storage import read_manifest
+
+        manifests = [read_manifest(summary["uri"]) for summary in summaries]
+        return {
+            "datasets": len(manifests),
+            "files": sum(len(manifest["files"]) for manifest in manifests),
+            "records": sum(manifest["records"] for manifest in manifests),
+        }
+
+    report(results.output)
