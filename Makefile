@@ -10,7 +10,7 @@ help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venv-demo/installed  ## run the example DAG in a real Airflow against the simulator
-	@.venv-demo/bin/python -m dev.demo
+	@.venv-demo/bin/python -m dev.demo $(ARGS)
 
 test: .venv/installed  ## run the whole test suite on the newest Airflow
 	$(BIN)/python -m pytest $(ARGS)

@@ -24,7 +24,7 @@ with DAG(
     params={"output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms")},
     tags=["lms", "ispring"],
     doc_md=__doc__,
-):
+) as dag:
     courses = ISpringCoursesOperator(task_id="courses")
 
     results = ISpringModuleResultsOperator.partial(

@@ -31,13 +31,12 @@ def folder(name: str, location: object) -> ObjectStoragePath:
                 f"{name}: {text!r} is relative, which differs between workers. Give a URL or an absolute path."
             )
         text = f"file://{text}"
-    conn_id = location.conn_id if isinstance(location, ObjectStoragePath) else None
-    return ObjectStoragePath(text, conn_id=conn_id)
+    return ObjectStoragePath(text)
 
 
 def child(parent: ObjectStoragePath, name: str) -> ObjectStoragePath:
     """A file in a folder."""
-    return ObjectStoragePath(f"{str(parent).rstrip('/')}/{name}", conn_id=parent.conn_id)
+    return ObjectStoragePath(f"{str(parent).rstrip('/')}/{name}")
 
 
 @contextmanager
@@ -77,7 +76,8 @@ def _moved_into_place(path: Path) -> Iterator[BinaryIO]:
 
 def open_to_read(path: ObjectStoragePath) -> BinaryIO:
     """A file to read, in bytes."""
-    file: BinaryIO = path.open("rb")  # type: ignore[no-untyped-call]
+    # Airflow 2's wrapper around an open file has no lines to go through.
+    file: BinaryIO = path.fs.open(path.path, "rb")
     return file
 
 

@@ -1,0 +1,180 @@
+"""A real Airflow 3 of its own: API server, scheduler, DAG processor and triggerer, on free ports of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+FINISHED = ("success", "failed")
+
+
+class Airflow:
+    """Starts Airflow when entered, and ends all of its processes when left.
+
+    :param home: its home, which may exist; logs and database stay there.
+    :param dags: the folder with the DAGs.
+    :param connections: connections by id.
+    :param settings: further environment variables.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        dags: Path,
+        connections: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self.port, worker_logs, trigger_logs = _free_ports(3)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **os.environ,
+            # `airflow standalone` starts `airflow` by name.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
+            **(settings or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._token: str | None = None
+
+    def __enter__(self) -> Airflow:
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "standalone.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "standalone"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until("Airflow is up", self._healthy, timeout=180)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every process of this Airflow."""
+        if self._process is None:
+            return
+        for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+            try:
+                os.killpg(self._process.pid, sign)
+                self._process.wait(patience)
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._process = None
+
+    def run(
+        self,
+        dag_id: str,
+        conf: Mapping[str, Any] | None = None,
+        *,
+        timeout: float = 240,
+        progress: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Trigger a run and wait until it has finished.
+
+        :param progress: called with the task instances about once a second.
+        :return: the run, as the REST API tells it.
+        """
+        self._wait_until(f"DAG {dag_id} is parsed", lambda: self._exists(f"/api/v2/dags/{dag_id}"), timeout=90)
+        body = {"logical_date": datetime.now(timezone.utc).isoformat(), "conf": dict(conf or {})}
+        run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+
+        def finished() -> bool:
+            progress(self.call("GET", f"{path}/taskInstances?limit=200")["task_instances"])
+            return self.call("GET", path)["state"] in FINISHED
+
+        self._wait_until(f"DAG {dag_id} has run", finished, timeout=timeout)
+        found: dict[str, Any] = self.call("GET", path)
+        return found
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """A call of Airflow's REST API."""
+        if self._token is None:
+            with urllib.request.urlopen(f"{self.url}/auth/token", timeout=10) as answer:
+                self._token = json.load(answer)["access_token"]
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """An ``airflow`` command in this Airflow's environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def _healthy(self) -> bool:
+        health = self.call("GET", "/api/v2/monitor/health")
+        return all(health[part]["status"] == "healthy" for part in ("scheduler", "triggerer", "dag_processor"))
+
+    def _exists(self, path: str) -> bool:
+        self.call("GET", path)
+        return True
+
+    def _wait_until(self, what: str, condition: Callable[[], bool], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                if condition():
+                    return
+            except (OSError, urllib.error.HTTPError):
+                pass
+            time.sleep(0.5)
+        raise TimeoutError(f"Waited in vain until {what}; see {self.home / 'standalone.log'}.")
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,28 @@
+"""Records as the tests compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from airflow_provider_lms.lms.paging import Page
+
+
+def rows(pages: Iterable[Page[Any]]) -> list[dict[str, Any]]:
+    """All records of the pages as they are delivered, fields without a value left out."""
+    return present(msgspec.to_builtins([record for page in pages for record in page.records]))
+
+
+def present(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records with only those fields that have a value."""
+    return [{name: value for name, value in record.items() if value is not None} for record in records]
+
+
+def delivered(vendor_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The vendor's rows as this package delivers them: dates end with Z in place of +00:00."""
+    return [
+        {name: value.replace("+00:00", "Z") if name.endswith("Date") else value for name, value in row.items()}
+        for row in vendor_rows
+    ]
