@@ -26,3 +26,8 @@ def delivered(vendor_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         {name: value.replace("+00:00", "Z") if name.endswith("Date") else value for name, value in row.items()}
         for row in vendor_rows
     ]
+
+
+def ordered(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records in an order of their own, to compare what may come in any."""
+    return sorted(records, key=lambda row: (row["courseId"], row["userId"], row.get("moduleId", "")))

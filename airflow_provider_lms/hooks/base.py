@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook
 
@@ -90,14 +90,15 @@ def base_url(connection: Connection, default: str, *, allow_http: bool) -> str:
     :param allow_http: whether credentials may go unencrypted to another machine.
     :raises ValueError: not a URL, or plain HTTP where it is not allowed.
     """
-    host = (connection.host or default).strip().rstrip("/")
+    host = (connection.host or default).strip()
     if "://" not in host:
         name = urlsplit(f"//{host}").hostname
         host = f"{'http' if name in _LOOPBACK else 'https'}://{host}"
-    parts = urlsplit(host)
+    url = checked_url(f"Connection {connection.conn_id!r}, host", host.rstrip("/"), allow_http=allow_http)
+    parts = urlsplit(url)
     if connection.port and parts.port is None:
         parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
-    return checked_url(f"Connection {connection.conn_id!r}, host", parts.geturl(), allow_http=allow_http)
+    return parts.geturl()
 
 
 def checked_url(name: str, url: str, *, allow_http: bool) -> str:
@@ -107,13 +108,21 @@ def checked_url(name: str, url: str, *, allow_http: bool) -> str:
     :raises ValueError: not a URL, holds credentials, or plain HTTP where it is not allowed.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    if not usable or not _has_valid_port(parts):
         raise ValueError(f"{name}: expected a host name or a base URL such as https://api-learn.ispring.com.")
     if parts.username is not None:
         raise ValueError(f"{name}: put the credentials into the connection's own fields, not into the URL.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_http:
         raise ValueError(f"{name}: plain HTTP would send the secret unencrypted. Use https, or set allow_http.")
     return url
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def limits(settings: dict[str, Any]) -> Limits:

@@ -129,10 +129,8 @@ class PageDecoder(Generic[R]):
     def _from_json(self, answer: Answer) -> tuple[list[R], str | None]:
         try:
             page = self._fast.decode(answer.body)
-        except msgspec.ValidationError:
-            return self._from_envelope(answer, _json(answer))
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise answer.broken("the body is not well-formed JSON.") from None
+            return self._from_envelope(answer, _json(answer))
         return page.rows, page.token
 
     def _from_envelope(self, answer: Answer, envelope: Any) -> tuple[list[R], str | None]:

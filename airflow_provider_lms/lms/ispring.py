@@ -276,7 +276,7 @@ class _ResultListing(_Listing[S]):
     def _search(self, query: Query) -> Iterator[str]:
         """Halve the users until those remain that are refused alone; none where something else is refused."""
         users = query.ids.get(_USERS, ())
-        if not self._refused(query, users) or self._refused(query, ()):
+        if not users or not self._refused(query, users) or self._refused(query, ()):
             return
         suspects: list[tuple[str, ...]] = [users]
         while suspects:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.rows import delivered, present
+from tests.rows import delivered, ordered, present
 
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.storage import read_records
@@ -54,7 +54,7 @@ def test_the_results_example_writes_yesterdays_completions_course_by_course(
 
     assert {folder.name for folder in folders} == {f"course={course.id}" for course in lms.ispring.courses}
     assert len(yesterday) > 0
-    assert sorted(found, key=_identity) == sorted(yesterday, key=_identity)
+    assert ordered(found) == ordered(yesterday)
 
 
 def _run(dag: str, output: Path) -> None:
@@ -74,7 +74,3 @@ def _without_connections() -> dict[str, str]:
 
 def _day_before(world: World) -> date:
     return world.as_of - timedelta(days=1)
-
-
-def _identity(row: dict[str, str]) -> tuple[str, ...]:
-    return row["courseId"], row["moduleId"], row["userId"]
