@@ -190,10 +190,12 @@ ISPRING_LEARN = ConnectionType(
     relabeling={"login": "Client ID", "password": "Client secret", "host": "API host"},
     placeholders={
         "host": "api-learn.ispringlearn.com (default), api-learn.ispring.com, .eu, .ru, or a base URL with its path",
+        "port": "443, unless the host names it",
         "login": "from the account's API keys",
         "password": "from the account's API keys",
     },
-    hidden=("schema", "port"),
+    # Port stays: the Test button of Airflow up to 3.3.2 refuses connections without one (apache/airflow#73298).
+    hidden=("schema",),
     fields=(
         Field(
             "auth_url",

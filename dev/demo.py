@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_lms.simulator import Simulator, World
-
 from dev.standalone import Airflow
 
 ROOT = Path(__file__).parent.parent

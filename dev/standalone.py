@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class Airflow:
         :return: the run, as the REST API tells it.
         """
         self._wait_until(f"DAG {dag_id} is parsed", lambda: self._exists(f"/api/v2/dags/{dag_id}"), timeout=90)
-        body = {"logical_date": datetime.now(timezone.utc).isoformat(), "conf": dict(conf or {})}
+        body = {"logical_date": datetime.now(UTC).isoformat(), "conf": dict(conf or {})}
         run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
 

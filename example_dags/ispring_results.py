@@ -21,7 +21,9 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    params={"output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms")},
+    params={
+        "output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms")
+    },
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:

@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.rows import delivered, ordered, present
 
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.storage import read_records
+from tests.rows import delivered, ordered, present
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 RUN = """

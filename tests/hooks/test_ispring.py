@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.conftest import RESULTS, TOKEN
-from tests.rows import rows
 
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.simulator import Simulator, faults
+from tests.conftest import RESULTS, TOKEN
+from tests.rows import rows
 
 Connection = Callable[..., ISpringLearnHook]
 
@@ -92,7 +92,9 @@ def test_numbers_and_booleans_may_be_text_and_unknown_extras_are_ignored(
 def test_a_connection_as_a_uri(monkeypatch: pytest.MonkeyPatch, lms: Simulator) -> None:
     login, secret = lms.ispring.client_id, quote(lms.ispring.client_secret, safe="")
     address = lms.url.removeprefix("http://")
-    monkeypatch.setenv("AIRFLOW_CONN_ISPRING", f"ispring-learn://{login}:{secret}@{address}/?page_size=9&response_format=xml")
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_ISPRING", f"ispring-learn://{login}:{secret}@{address}/?page_size=9&response_format=xml"
+    )
     assert len(rows(ISpringLearnHook("ispring").get_conn().course_results())) == len(lms.ispring.course_results())
     assert lms.ispring.requests[-1].first("pageSize") == "9"
     assert lms.ispring.requests[-1].headers["accept"] == "application/xml"
@@ -103,7 +105,10 @@ def test_tokens_come_from_auth_url_where_it_is_set(connection: Connection, lms: 
     assert ok
     ok, said = connection(extra={"auth_url": f"{lms.url}/elsewhere"}).test_connection()
     assert not ok
-    assert "POST /elsewhere: HTTP 404 with text/plain in place of a token. Check the connection's host and auth_url" in said
+    assert (
+        "POST /elsewhere: HTTP 404 with text/plain in place of a token. Check the connection's host and auth_url"
+        in said
+    )
 
 
 def test_a_base_url_that_ends_with_the_token_paths_prefix_keeps_one_of_them(connection: Connection) -> None:
@@ -162,9 +167,7 @@ def test_test_connection_of_a_missing_connection_does_not_raise() -> None:
     assert "nowhere" in said
 
 
-def test_test_connection_does_not_hang(
-    connection: Connection, lms: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_test_connection_does_not_hang(connection: Connection, lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_lms.hooks.base._TEST_SECONDS", 0.5)
     lms.ispring.fail("GET /learners/results", faults.slow(0.3))
     started = time.monotonic()

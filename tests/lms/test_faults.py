@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.conftest import RESULTS, TOKEN
-from tests.rows import delivered, rows
 
 from airflow_provider_lms.lms import errors
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.faults import Fault
+from tests.conftest import RESULTS, TOKEN
+from tests.rows import delivered, rows
 
 Connect = Callable[..., ISpringLearnClient]
 CALL = "GET /learners/modules/results, page 2"
@@ -298,7 +298,8 @@ def test_a_refused_page_token_is_a_bad_request(lms: Simulator, connect: Connect)
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"results":[]}', b'{"results":null}', b"{}", b"null", b"[]", b'{"nextPageToken":null}', b'{"results":{}}']
+    "body",
+    [b'{"results":[]}', b'{"results":null}', b"{}", b"null", b"[]", b'{"nextPageToken":null}', b'{"results":{}}'],
 )
 def test_an_empty_listing_in_json(lms: Simulator, client: ISpringLearnClient, body: bytes) -> None:
     lms.ispring.fail(RESULTS, faults.body(body))
@@ -334,9 +335,7 @@ def test_a_single_object_in_place_of_the_list_is_one_row(lms: Simulator, connect
 @pytest.mark.parametrize("media_type", ["application/json", "application/xml"])
 def test_fields_that_are_new_are_kept(lms: Simulator, connect: Connect, media_type: str) -> None:
     added: dict[str, Any] = {"badge": "gold", "level": {"name": "2", "since": "2026"}}
-    new = faults.content(
-        lambda content: {**content, "results": [{**row, **added} for row in content["results"]]}
-    )
+    new = faults.content(lambda content: {**content, "results": [{**row, **added} for row in content["results"]]})
     lms.ispring.fail(RESULTS, new, on=2)
     found = rows(connect(lms, page_size=50, accept=media_type).module_results())
     expected = delivered(lms.ispring.module_results())
@@ -386,7 +385,12 @@ def test_no_secret_token_or_learner_is_in_logs_and_errors(
     lms: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    for change in (faults.cut_document(), faults.status(401), faults.truncated(), _first_row(lambda row: row.pop("userId"))):
+    for change in (
+        faults.cut_document(),
+        faults.status(401),
+        faults.truncated(),
+        _first_row(lambda row: row.pop("userId")),
+    ):
         lms.ispring.fail(RESULTS, change, on=2, times=2)
         try:
             list(connect(lms, page_size=20, max_wait=5).module_results())

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.conftest import RESULTS, TOKEN
-from tests.rows import delivered, ordered, rows
 
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsBrokenPage
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring_records import COMPLETION_STATUSES
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.world import BLOCKED
+from tests.conftest import RESULTS, TOKEN
+from tests.rows import delivered, ordered, rows
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 Connect = Callable[..., ISpringLearnClient]
@@ -67,7 +67,10 @@ FILTERS: dict[str, Callable[[Simulator], tuple[Any, Callable[[dict[str, Any]], b
         [lms.ispring.module_results()[0]["enrollmentId"]],
         lambda row: row["enrollmentId"] == lms.ispring.module_results()[0]["enrollmentId"],
     ),
-    "completion_statuses": lambda _: (["passed", "failed"], lambda row: row["completionStatus"] in ("passed", "failed")),
+    "completion_statuses": lambda _: (
+        ["passed", "failed"],
+        lambda row: row["completionStatus"] in ("passed", "failed"),
+    ),
     "due_date": lambda lms: ((None, _noon(lms)), lambda row: row.get("dueDate", "9") <= _noon(lms).isoformat()),
     "access_date": lambda lms: ((_noon(lms, 30), None), lambda row: row["accessDate"] >= _noon(lms, 30).isoformat()),
     "completion_date": lambda lms: (

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.conftest import RESULTS
-
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring_records import ModuleResult
 from airflow_provider_lms.simulator import Simulator, faults
+from tests.conftest import RESULTS
 
 SAMPLE = (Path(__file__).parents[1] / "data" / "ispring_module_results.xml").read_bytes()
 USER, COURSE = "114dba08-a75e-11eb-b4e5-0242ac13002a", "f0e7400a-ca31-11e9-b6fc-0a580af40a22"

@@ -1,0 +1,137 @@
+"""DAGs through a real scheduler, DAG processor, triggerer and API server of Airflow 3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.simulator import Simulator, World, faults
+from airflow_provider_lms.storage import read_manifest, read_records
+from dev.standalone import Airflow
+from tests.conftest import RESULTS
+from tests.end_to_end.dags.every_size import SIZES
+from tests.rows import delivered, present
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600), pytest.mark.xdist_group("airflow")]
+
+WRONG = "a-wrong-secret-9f2c"
+
+
+class Stage:
+    """A running Airflow, the simulators its connections lead to, and what its runs came to."""
+
+    def __init__(self, airflow: Airflow, simulators: dict[str, Simulator], output: Path) -> None:
+        self.airflow = airflow
+        self.simulators = simulators
+        self.output = output
+        self.runs = {dag: airflow.run(dag, {"output": f"file://{output}"}) for dag in ("every_size", "failing")}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    home, output = tmp_path_factory.mktemp("airflow"), tmp_path_factory.mktemp("output")
+    worlds = {f"rows_{size}": World(users=size, courses=1, modules=1, blocked=0) for size in SIZES if size < 25_000}
+    worlds["rows_25000"] = World(users=5_000, courses=1, modules=5, blocked=0)
+    worlds["rows_one_by_one"] = World(users=9, courses=1, modules=1, blocked=0)
+    worlds["rows_broken"] = worlds["rows_refused"] = World(users=30, courses=1, modules=1)
+    with ExitStack() as stack:
+        simulators = {name: stack.enter_context(Simulator(world)) for name, world in worlds.items()}
+        connections = {name: simulator.connection() for name, simulator in simulators.items()}
+        connections["rows_refused"]["password"] = WRONG
+        simulators["rows_broken"].ispring.fail(RESULTS, faults.cut_document(), on=2, times=9)
+        dags = Path(__file__).parent / "dags"
+        airflow = stack.enter_context(Airflow(home, dags, connections))
+        yield Stage(airflow, simulators, output)
+
+
+@pytest.mark.parametrize("name", [*(f"rows_{size}" for size in SIZES), "rows_one_by_one"])
+def test_a_dataset_holds_just_the_rows_of_the_world(stage: Stage, name: str) -> None:
+    assert stage.runs["every_size"]["state"] == "success"
+    manifest = read_manifest(str(stage.output / name))
+    found = present(read_records(str(stage.output / name)))
+    expected = delivered(stage.simulators[name].ispring.module_results())
+    assert len(found) == len(expected) == manifest["records"] == (9 if name == "rows_one_by_one" else int(name[5:]))
+    assert found == expected
+    assert manifest["run"]["run_id"] == stage.runs["every_size"]["dag_run_id"]
+
+
+def test_a_failing_task_fails_its_run_and_writes_nothing(stage: Stage) -> None:
+    assert stage.runs["failing"]["state"] == "failed"
+    assert not (stage.output / "rows_broken").exists() or list((stage.output / "rows_broken").iterdir()) == []
+    assert "page 2: the body is not well-formed JSON" in _logs(stage)
+    assert "Check the connection's login (client id) and password (client secret)" in _logs(stage)
+
+
+def test_no_secret_and_no_token_is_anywhere_in_airflow(stage: Stage) -> None:
+    """Logs, XCom, rendered fields, serialized DAGs: all that Airflow keeps is in its home, in files and a database."""
+    secrets = {WRONG} | {secret for each in stage.simulators.values() for secret in _secrets(each)}
+    assert len(secrets) > len(stage.simulators)
+    leaked = []
+    for path in stage.airflow.home.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            leaked += [(path.name, secret) for secret in secrets if secret.encode() in content]
+    assert leaked == []
+    assert (stage.airflow.home / "airflow.db").stat().st_size > 100_000
+
+
+def test_no_learner_is_in_a_log(stage: Stage) -> None:
+    logs = _logs(stage)
+    world = stage.simulators["rows_one_by_one"].world
+    private = [*(user.id for user in world.people), *(user.email for user in world.people)]
+    private += [user.id for user in stage.simulators["rows_broken"].world.people]
+    assert "records in" in logs
+    assert [each for each in private if each in logs] == []
+
+
+def test_the_command_line_knows_the_provider(stage: Stage) -> None:
+    said = stage.airflow.command("providers", "get", "airflow-provider-lms")
+    assert re.search(r"airflow-provider-lms\s*\|\s*0\.", said.stdout), said.stdout + said.stderr
+    hooks = stage.airflow.command("providers", "hooks", "--output", "plain")
+    assert re.search(r"ispring_learn .*ISpringLearnHook", hooks.stdout), hooks.stdout + hooks.stderr
+
+
+def test_a_connection_added_on_the_command_line_is_tested_there(stage: Stage) -> None:
+    fields = stage.simulators["rows_1"].connection()
+    added = stage.airflow.command(
+        "connections", "add", "by_hand", "--conn-type", "ispring_learn", "--conn-host", fields["host"],
+        "--conn-login", fields["login"], "--conn-password", fields["password"], "--conn-extra", '{"page_size": "50"}',
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    tested = stage.airflow.command("connections", "test", "by_hand")
+    assert "Connection success!" in tested.stdout, tested.stdout + tested.stderr
+
+
+def test_the_api_tests_a_connection(stage: Stage) -> None:
+    fields: dict[str, Any] = stage.simulators["rows_1"].connection()
+    body = {"connection_id": "x", **fields}
+    assert stage.airflow.call("POST", "/api/v2/connections/test", body)["status"] is True
+    said = stage.airflow.call("POST", "/api/v2/connections/test", {**body, "password": WRONG})
+    assert said["status"] is False
+    assert "Check the connection's login" in said["message"]
+
+
+def test_the_form_is_described_to_the_ui(stage: Stage) -> None:
+    (form,) = [
+        each
+        for each in stage.airflow.call("GET", "/ui/connections/hook_meta")
+        if each["connection_type"] == "ispring_learn"
+    ]
+    assert form["hook_name"] == "iSpring Learn"
+    assert list(form["extra_fields"])[:4] == ["auth_url", "auth_scheme", "response_format", "page_size"]
+    assert form["standard_fields"]["host"]["title"] == "API host"
+
+
+def _secrets(simulator: Simulator) -> list[str]:
+    return [simulator.ispring.client_secret, *simulator.ispring.tokens]
+
+
+def _logs(stage: Stage) -> str:
+    return "\n".join(path.read_text() for path in (stage.airflow.home / "logs").rglob("*.log")) + (
+        stage.airflow.home / "standalone.log"
+    ).read_text(errors="replace")

@@ -1,0 +1,99 @@
+"""What an import costs, and which way imports run."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_lms
+
+PACKAGE = Path(airflow_provider_lms.__file__).parent
+FLOORS = ("operators", "sensors", "triggers", "links", "hooks", "storage", "lms", "coordination")
+HEAVY = ("requests", "tenacity", "xmltodict", "pyarrow", "lxml", "airflow.triggers", "xml.etree.ElementTree")
+
+
+def _modules_after(*statements: str) -> set[str]:
+    code = "; ".join((*statements, "import sys", "print('\\n'.join(sorted(sys.modules)))"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["airflow_provider_lms", "airflow_provider_lms.provider_info"])
+def test_discovery_imports_nothing_of_airflow(module: str) -> None:
+    found = _modules_after(f"import {module}")
+    assert not [name for name in found if name.split(".")[0] in ("airflow", "requests", "msgspec", "pendulum")]
+
+
+def test_an_operator_module_adds_next_to_nothing() -> None:
+    base = "from airflow.providers.common.compat.sdk import BaseOperator; BaseOperator"
+    before = _modules_after(base)
+    after = _modules_after(base, "import airflow_provider_lms.operators.ispring")
+    assert after - before - {"airflow_provider_lms"} == {
+        "airflow_provider_lms.operators",
+        "airflow_provider_lms.operators.base",
+        "airflow_provider_lms.operators.ispring",
+    }
+
+
+def test_heavy_modules_are_imported_where_they_are_used() -> None:
+    # Without Airflow around it, which imports some of these itself.
+    found = _modules_after(
+        "import sys, types",
+        "sdk = types.ModuleType('airflow.providers.common.compat.sdk')",
+        "sdk.BaseOperator = object",
+        "[sys.modules.setdefault(name, types.ModuleType(name)) for name in"
+        " ('airflow', 'airflow.providers', 'airflow.providers.common', 'airflow.providers.common.compat')]",
+        "sys.modules['airflow.providers.common.compat.sdk'] = sdk",
+        "import airflow_provider_lms.operators.ispring",
+    )
+    assert not [name for name in HEAVY if name in found]
+
+
+def test_imports_run_downwards_only() -> None:
+    upward = []
+    for path in PACKAGE.rglob("*.py"):
+        own = path.relative_to(PACKAGE).parts[0]
+        for imported in _imports(path):
+            parts = imported.split(".")
+            if parts[0] == "airflow" and own in (
+                "lms",
+                "coordination",
+                "simulator",
+                "connections.py",
+                "provider_info.py",
+            ):
+                upward.append(f"{path.name} imports {imported}")
+            if parts[0] != "airflow_provider_lms" or len(parts) < 2 or own not in FLOORS or parts[1] not in FLOORS:
+                continue
+            if FLOORS.index(parts[1]) < FLOORS.index(own):
+                upward.append(f"{path.name} imports {imported}")
+            if own == "storage" and parts[1] == "lms" and not _for_types_only(path, imported):
+                upward.append(f"{path.name} imports {imported}, and storage knows no LMS")
+    assert upward == []
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    long = {path.name: n for path in PACKAGE.rglob("*.py") if (n := len(path.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+def _imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or "")
+    return found
+
+
+def _for_types_only(path: Path, module: str) -> bool:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if any(isinstance(child, ast.ImportFrom) and child.module == module for child in node.body):
+                return True
+    return False

@@ -1,0 +1,83 @@
+"""What Airflow reads of the provider."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.connections import ISPRING_LEARN
+from airflow_provider_lms.hooks.base import field_behaviour
+from airflow_provider_lms.hooks.ispring import ISpringLearnHook
+from airflow_provider_lms.provider_info import get_provider_info
+
+INFO = get_provider_info()
+PACKAGE = Path(importlib.import_module("airflow_provider_lms").__file__ or "").parent
+DOCS = PACKAGE.parent / "docs"
+
+
+def test_the_entry_point_leads_to_it() -> None:
+    group = entry_points(group="apache_airflow_provider")
+    (entry,) = [each for each in group if each.dist and each.dist.name == "airflow-provider-lms"]
+    assert entry.load()() == INFO
+
+
+def test_it_fits_airflows_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
+    jsonschema.validate(INFO, schema)
+
+
+@pytest.mark.parametrize("kind", ["hooks", "operators"])
+def test_the_modules_listed_are_those_on_disk(kind: str) -> None:
+    listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
+    shared = {"__init__", "base"}
+    on_disk = {f"airflow_provider_lms.{kind}.{f.stem}" for f in (PACKAGE / kind).glob("*.py") if f.stem not in shared}
+    assert listed == on_disk
+    for module in listed:
+        importlib.import_module(module)
+
+
+@pytest.mark.parametrize("hook", [ISpringLearnHook])
+def test_a_hook_agrees_with_its_connection_type(hook: Any) -> None:
+    (entry,) = [each for each in INFO["connection-types"] if each["connection-type"] == hook.conn_type]
+    module, _, name = entry["hook-class-name"].rpartition(".")
+    assert getattr(importlib.import_module(module), name) is hook
+    assert entry["hook-name"] == hook.hook_name
+    assert hook(**{hook.conn_name_attr: "some_id"})._connection_id() == "some_id"
+    assert hook.default_conn_name == f"{hook.conn_type}_default"
+    # Airflow below 3.2 looks for the form in the class itself.
+    assert {"get_connection_form_widgets", "get_ui_field_behaviour"} <= set(vars(hook))
+
+
+def test_the_form_is_the_same_in_metadata_and_in_the_hook() -> None:
+    entry = INFO["connection-types"][0]
+    behaviour = {key.replace("-", "_"): value for key, value in entry["ui-field-behaviour"].items()}
+    assert field_behaviour(ISPRING_LEARN) == ISpringLearnHook.get_ui_field_behaviour() == behaviour
+    pytest.importorskip("flask_appbuilder")
+    widgets = ISpringLearnHook.get_connection_form_widgets()
+    assert list(widgets) == list(entry["conn-fields"])
+    for name, widget in widgets.items():
+        assert str(widget.args[0]) == entry["conn-fields"][name]["label"]
+        assert widget.kwargs["default"] == entry["conn-fields"][name]["schema"].get("default")
+
+
+def test_every_field_says_what_it_is() -> None:
+    said = (DOCS / "connections" / "ispring_learn.md").read_text()
+    for field in ISPRING_LEARN.fields:
+        assert field.label, field.name
+        assert field.hint.endswith("."), field.name
+        assert f"`{field.name}`" in said, field.name
+
+
+def test_secret_fields_have_names_that_airflow_masks() -> None:
+    masked = ("password", "secret", "token")
+    secrets = [field for field in ISPRING_LEARN.fields if field.secret]
+    assert all(any(word in field.name for word in masked) for field in secrets)
+    open_fields = [field.name for field in ISPRING_LEARN.fields if not field.secret]
+    assert not [name for name in open_fields if any(word in name for word in masked)]
