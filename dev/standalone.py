@@ -36,7 +36,7 @@ class Airflow:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
-        self.port, worker_logs, trigger_logs = _free_ports(3)
+        self.port, worker_logs, trigger_logs = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **os.environ,
@@ -169,7 +169,8 @@ class Airflow:
         raise TimeoutError(f"Waited in vain until {what}; see {self.home / 'standalone.log'}.")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

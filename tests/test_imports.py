@@ -92,8 +92,9 @@ def _imports(path: Path) -> list[str]:
 
 
 def _for_types_only(path: Path, module: str) -> bool:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            if any(isinstance(child, ast.ImportFrom) and child.module == module for child in node.body):
-                return True
-    return False
+    return any(
+        isinstance(child, ast.ImportFrom) and child.module == module
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in node.body
+    )

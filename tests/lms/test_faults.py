@@ -368,7 +368,7 @@ def test_a_host_that_is_not_there(connect: Connect) -> None:
         free.bind(("127.0.0.1", 0))
         client = connect(lms)
         client._transport.base_url = f"http://127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(errors.LmsUnavailable, match="no connection to 127.0.0.1 .*Check the connection's host"):
+        with pytest.raises(errors.LmsUnavailable, match=r"no connection to 127\.0\.0\.1 .*Check the connection's host"):
             list(client.module_results())
 
 

@@ -188,7 +188,7 @@ def test_nobody_known_is_an_empty_listing(client: ISpringLearnClient) -> None:
 
 def test_a_refusal_for_another_reason_is_not_blamed_on_a_user(lms: Simulator, client: ISpringLearnClient) -> None:
     asked = [user.id for user in lms.ispring.users]
-    with pytest.raises(LmsBadRequest, match="HTTP 400. The LMS refused a parameter"):
+    with pytest.raises(LmsBadRequest, match=r"HTTP 400\. The LMS refused a parameter"):
         list(client.module_results(user_ids=asked, department_ids=[UNKNOWN], on_unknown_user="skip"))
 
 

@@ -87,7 +87,7 @@ def test_with_a_path_a_dataset_is_written_and_its_summary_returned(lms: Simulato
 
 
 def test_more_records_than_xcom_may_hold_name_the_way_out(lms: Simulator) -> None:
-    with pytest.raises(ValueError, match="max_xcom_records: there are more than 10 records.* Set output_path"):
+    with pytest.raises(ValueError, match=r"max_xcom_records: there are more than 10 records.* Set output_path"):
         ISpringModuleResultsOperator(task_id="t", max_xcom_records=10, page_size=10).execute({})
     assert lms.ispring.count(RESULTS) == 2
 

@@ -80,7 +80,7 @@ def test_a_folder_may_be_a_path_a_url_or_an_object_storage_path(tmp_path: Path, 
 
 @pytest.mark.parametrize("location", ["", "  ", "relative/folder", None, 7])
 def test_a_folder_that_cannot_be_meant_is_named(location: Any) -> None:
-    with pytest.raises(ValueError, match="^output_path: "):
+    with pytest.raises(ValueError, match=r"^output_path: "):
         folder("output_path", location)
 
 
