@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.rows import delivered, present
 
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.storage import read_manifest, read_records
 from dev.standalone import free_ports
+from tests.rows import delivered, present
 
 pytest.importorskip("s3fs")
 WEED = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
