@@ -37,7 +37,7 @@ requirements: .venv/installed  ## compile the pinned environments anew
 		pyproject.toml --constraint requirements/dev.txt --output-file requirements/demo.txt
 
 clean:  ## remove environments and leftovers
-	rm -rf .venv .venv-* build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* .demo build dist .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	$(call environment,.venv,requirements/dev.txt)

@@ -6,8 +6,10 @@ so that the field is kept.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, get_type_hints
@@ -111,7 +113,9 @@ class PageDecoder(Generic[R]):
         if _is_json(answer):
             records, token = self._from_json(answer)
         else:
-            records, token = self._from_xml(answer)
+            _refuse_dtd(answer)
+            with _no_garbage_collection():
+                records, token = self._from_xml(answer)
         self._to_utc(records)
         return Rows(answer.call, records, token or None)
 
@@ -153,7 +157,6 @@ class PageDecoder(Generic[R]):
         return self._typed(answer, found), token
 
     def _from_xml(self, answer: Answer) -> tuple[list[R], str | None]:
-        _refuse_dtd(answer)
         try:
             root = ElementTree.fromstring(answer.body)  # noqa: S314  # documents with a DTD were just refused
         except ElementTree.ParseError:
@@ -239,6 +242,18 @@ def _refuse_dtd(answer: Answer) -> None:
         raise answer.broken("the XML declares a document type, which no LMS does.") from None
     except expat.ExpatError:
         raise answer.broken("the body is not well-formed XML.") from None
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """For a page's tree: thousands of objects, no cycle. Collecting while it grows would go through all of Airflow."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _fields(element: ElementTree.Element) -> dict[str, Any]:

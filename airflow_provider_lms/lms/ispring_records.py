@@ -29,7 +29,7 @@ COMPLETION_STATUSES = (
 USER_STATUSES = ("1", "3", "5")
 
 
-class Record(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True, gc=False):
     """A row under the vendor's field names, as attributes in snake case."""
 
 
