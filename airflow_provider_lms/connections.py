@@ -195,7 +195,7 @@ ISPRING_LEARN = ConnectionType(
         "password": "from the account's API keys",
     },
     # Port stays: the Test button of Airflow up to 3.3.2 refuses connections without one (apache/airflow#73298).
-    hidden=("schema",),
+    hidden=("schema", "extra"),
     fields=(
         Field(
             "auth_url",

@@ -1,0 +1,46 @@
+"""The README's code is run as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+from airflow_provider_lms.simulator import Simulator
+
+README = Path(__file__).parent.parent / "README.md"
+DAG, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def _run(code: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names
+
+
+def test_the_dag_can_be_imported() -> None:
+    pytest.importorskip("airflow.sdk")
+    assert "completions" in _run(DAG)["dag"].task_dict
+
+
+def test_the_reading_reads(lms: Simulator, tmp_path: Path) -> None:
+    summary = ISpringModuleResultsOperator(task_id="t", output_path=str(tmp_path)).execute({})
+    expected = sum(row["isOverdue"] for row in lms.ispring.module_results())
+    assert _run(READING)["overdue"](summary) == expected
+
+
+def test_the_test_passes(lms: Simulator) -> None:
+    (test,) = [value for name, value in _run(TESTING).items() if name.startswith("test_")]
+    test(lms)
+    assert lms.ispring.count("GET /learners/results") == 2
+
+
+def test_every_link_leads_somewhere() -> None:
+    root = README.parent
+    for page in (README, root / "CONTRIBUTING.md", *root.glob("docs/**/*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
