@@ -155,28 +155,24 @@ class Transport:
                 allow_redirects=False,  # a redirect may lead to another host, and the token must not follow
                 stream=True,
             ) as response:
-                body = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if time.monotonic() > deadline:
-                        raise requests.Timeout
-        except requests.exceptions.SSLError:
+                body = _body(response, deadline)
+        except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
             raise LmsUnavailable(
                 f"{call}: no trusted TLS connection to {_host(url)}. Check the connection's host, and the CA bundle "
                 "(REQUESTS_CA_BUNDLE) if a proxy stands between."
             ) from None
-        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise LmsUnavailable(
+                f"{call}: no whole answer within {self._timeout:g} s. "
+                "If the LMS is just slow, raise 'timeout' in the connection or lower the page size."
+            ) from None
+        except urllib3.exceptions.HTTPError:
             raise LmsTruncatedPage(
                 f"{call}: the connection ended before the body was complete{_expected(response)}. "
                 "Nothing of this page was kept.",
                 response.status_code,
             ) from None
         except requests.RequestException as error:
-            if _timed_out(error):
-                raise LmsUnavailable(
-                    f"{call}: no whole answer within {self._timeout:g} s. "
-                    "If the LMS is just slow, raise 'timeout' in the connection or lower the page size."
-                ) from None
             raise LmsUnavailable(
                 f"{call}: no connection to {_host(url)} ({type(error).__name__}). "
                 "Check the connection's host, and whether this machine reaches it."
@@ -185,7 +181,7 @@ class Transport:
             call=call,
             status=response.status_code,
             content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
-            body=bytes(body),
+            body=body,
             retry_after=_retry_after(response.headers.get("Retry-After")),
             location=_host(response.headers.get("Location", "")) or None,
         )
@@ -252,11 +248,14 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
-def _timed_out(error: requests.RequestException) -> bool:
-    # While a body is read, requests reports a timeout as a ConnectionError around urllib3's.
-    return isinstance(error, requests.Timeout) or any(
-        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in error.args
-    )
+def _body(response: requests.Response, deadline: float) -> bytes:
+    """The whole body, decompressed; read as it comes, since waiting for a full chunk could outlast any deadline."""
+    body = bytearray()
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if time.monotonic() > deadline:
+            raise requests.Timeout
+    return bytes(body)
 
 
 def _expected(response: requests.Response) -> str:

@@ -41,7 +41,8 @@ class Reply:
     :param raw: the body itself, in place of ``content``.
     :param sent: the share of the body that leaves before the connection is closed.
     :param reset: close the connection hard, so that the reader sees a reset.
-    :param pause: seconds before each tenth of the body.
+    :param pause: seconds before each piece of the body.
+    :param pieces: how many pieces a body with pauses leaves in.
     """
 
     status: int = 200
@@ -53,6 +54,7 @@ class Reply:
     sent: float = 1.0
     reset: bool = False
     pause: float = 0.0
+    pieces: int = 10
 
     def body(self) -> bytes:
         if self.raw is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -27,9 +28,20 @@ def connection_reset(share: float = 0.5) -> Fault:
     return lambda _, reply: replace(reply, sent=share, reset=True)
 
 
-def slow(seconds: float) -> Fault:
-    """The body drips, with a pause before each tenth."""
-    return lambda _, reply: replace(reply, pause=seconds)
+def slow(seconds: float, pieces: int = 10) -> Fault:
+    """The body drips, with a pause before each piece."""
+    return lambda _, reply: replace(reply, pause=seconds, pieces=pieces)
+
+
+def compressed(*, whole: bool = True) -> Fault:
+    """A gzip body; if it is not whole, its length is that of the part that is sent."""
+
+    def compress(_: Request, reply: Reply) -> Reply:
+        packed = gzip.compress(reply.body())
+        headers = {**reply.headers, "Content-Encoding": "gzip"}
+        return replace(reply, raw=packed if whole else packed[: len(packed) // 2], headers=headers)
+
+    return compress
 
 
 def cut_document(share: float = 0.5) -> Fault:

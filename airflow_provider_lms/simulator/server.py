@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,11 +22,14 @@ class Simulator:
     :param world: what there is to read.
     :param port: the port; 0 takes a free one.
     :param latency: seconds before each reply.
+
+    ``connections`` counts those that clients have opened.
     """
 
     def __init__(self, world: World | None = None, *, port: int = 0, latency: float = 0.0) -> None:
         self.world = World() if world is None else world
         self.ispring = ISpring(self.world)
+        self.connections = 0
         self._latency = latency
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -71,12 +75,21 @@ class _Server(ThreadingHTTPServer):
         self.simulator = simulator
         super().__init__(address, _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hung up; anything else is a fault of the simulator."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.simulator.connections += 1
 
     def do_GET(self) -> None:
         self._serve("")
@@ -96,10 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             form=dict(parse_qsl(body)) if form else {},
         )
-        try:
-            self._send(self.server.simulator.reply(request))
-        except (BrokenPipeError, ConnectionResetError):
-            self.close_connection = True
+        self._send(self.server.simulator.reply(request))
 
     def _send(self, reply: Reply) -> None:
         body = reply.body()
@@ -110,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         sent = body[: int(len(body) * reply.sent)]
-        step = max(1, len(sent) // 10) if reply.pause else max(1, len(sent))
+        step = max(1, len(sent) // reply.pieces) if reply.pause else max(1, len(sent))
         for start in range(0, len(sent), step):
             if reply.pause:
                 self.wfile.flush()

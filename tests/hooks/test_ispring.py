@@ -169,7 +169,7 @@ def test_test_connection_of_a_missing_connection_does_not_raise() -> None:
 
 def test_test_connection_does_not_hang(connection: Connection, lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_lms.hooks.base._TEST_SECONDS", 0.5)
-    lms.ispring.fail("GET /learners/results", faults.slow(0.3))
+    lms.ispring.fail("GET /learners/results", faults.slow(0.2, pieces=200))
     started = time.monotonic()
     ok, said = connection().test_connection()
     assert not ok

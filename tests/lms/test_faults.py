@@ -363,6 +363,20 @@ def test_dates_are_delivered_in_utc(lms: Simulator, client: ISpringLearnClient, 
     assert rows(client.module_results())[0]["accessDate"] == meant
 
 
+def test_a_body_may_be_compressed_and_a_cut_one_is_noticed(lms: Simulator, client: ISpringLearnClient) -> None:
+    lms.ispring.fail(RESULTS, faults.compressed())
+    assert rows(client.module_results()) == delivered(lms.ispring.module_results())
+    lms.ispring.fail(RESULTS, faults.compressed(whole=False))
+    with pytest.raises(errors.LmsBrokenPage, match="it may end too early"):
+        list(client.module_results())
+
+
+def test_a_connection_is_used_for_many_pages(lms: Simulator, connect: Connect) -> None:
+    list(connect(lms, page_size=20).module_results())
+    assert lms.ispring.count(RESULTS) > 10
+    assert lms.connections == 1
+
+
 def test_a_host_that_is_not_there(connect: Connect) -> None:
     with socket.socket() as free, Simulator() as lms:
         free.bind(("127.0.0.1", 0))
