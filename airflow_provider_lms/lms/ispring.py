@@ -114,7 +114,9 @@ class ISpringLearnClient:
 
         Source: vendor page "Getting User Results on the Course Modules".
         """
-        return self._results(MODULE_RESULTS, ModuleResultFilters, filters, on_unknown_user, page_size, start)
+        return self._results(
+            MODULE_RESULTS, ModuleResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start
+        )
 
     def course_results(
         self,
@@ -130,7 +132,9 @@ class ISpringLearnClient:
 
         Source: vendor page "Getting User Results on the Courses"; OpenAPI ``GET /learners/results``.
         """
-        return self._results(COURSE_RESULTS, ResultFilters, filters, on_unknown_user, page_size, start)
+        return self._results(
+            COURSE_RESULTS, ResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start
+        )
 
     def courses(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Course]]:
         """Courses that the API key's role may see: ids and titles, to map over and to join results with.
@@ -179,18 +183,18 @@ class ISpringLearnClient:
     def _results(
         self,
         resource: Resource[S],
-        known: type,
+        known: frozenset[str],
         given: Mapping[str, Any],
         on_unknown_user: OnUnknownUser,
         page_size: int | None,
         start: str | None,
     ) -> Iterator[Page[S]]:
-        if unknown := given.keys() - known.__annotations__.keys():
+        if unknown := given.keys() - known:
             raise TypeError(f"{resource.path} has no filter {', '.join(sorted(unknown))}.")
         if on_unknown_user not in get_args(OnUnknownUser):
             raise ValueError(f"on_unknown_user: expected 'fail' or 'skip', got {on_unknown_user!r}.")
         query = _query(self._paging(page_size), given)
-        listing = _ResultListing(self._transport, resource, _AskedFor(given), on_unknown_user)
+        listing = _ResultListing(self._transport, resource, _AskedFor(query), on_unknown_user)
         return self._pages(listing, query, start)
 
     def _paging(self, page_size: int | None) -> Pairs:
@@ -299,10 +303,8 @@ class _ResultListing(_Listing[S]):
 class _AskedFor:
     """Holds the rows of a page against the filters: the LMS may have ignored one."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._statuses = choices(
-            "completion_statuses", given.get("completion_statuses"), COMPLETION_STATUSES, _STATUSES
-        )
+    def __init__(self, query: Query) -> None:
+        self._statuses = {value for name, value in query.fixed if name == _key("completion_statuses")}
         self._warned = False
 
     def __call__(self, rows: Rows[S], query: Query) -> list[S]:
@@ -313,7 +315,7 @@ class _AskedFor:
                     f"{rows.call}: a row has a {_camel(attribute)} that {name} did not ask for, so the LMS ignored the "
                     "filter. Nothing of this page was kept. Read without this filter, or ask the vendor."
                 )
-        if self._statuses is None:
+        if not self._statuses:
             return rows.records
         kept = [row for row in rows.records if row.completion_status in self._statuses]
         if len(kept) < len(rows.records) and not self._warned:
@@ -330,7 +332,6 @@ _ROW_IDS = {
     "enrollment_ids": "enrollment_id",
 }
 _RANGES = ("access_date", "due_date", "completion_date")
-_STATUSES = "iSpring's statuses"
 _URL_LENGTH = 4_000
 _TOKEN_ROOM = 500
 
@@ -342,7 +343,7 @@ def _query(paging: Pairs, given: Mapping[str, Any]) -> Query:
         "department_ids": ids("department_ids", given.get("department_ids")),
         # The vendor's sample sends completionStatus, its parameter table and OpenAPI document completionStatuses.
         "completion_statuses": choices(
-            "completion_statuses", given.get("completion_statuses"), COMPLETION_STATUSES, _STATUSES
+            "completion_statuses", given.get("completion_statuses"), COMPLETION_STATUSES, "iSpring's statuses"
         ),
         "user_statuses": choices("user_statuses", given.get("user_statuses"), USER_STATUSES, "iSpring's user statuses"),
     }

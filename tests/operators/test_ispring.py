@@ -105,6 +105,8 @@ def test_a_list_may_be_a_json_array_as_rendered_text_or_any_sequence(lms: Simula
     for given in (json.dumps(ids), tuple(ids), iter(ids)):
         found = ISpringCourseResultsOperator(task_id="t", course_ids=given).execute({})
         assert {row["courseId"] for row in found} == set(ids)
+    found = ISpringCourseResultsOperator(task_id="t", completion_statuses=iter(["complete"])).execute({})
+    assert {row["completionStatus"] for row in found} == {"complete"}
 
 
 @pytest.mark.parametrize(
