@@ -43,7 +43,7 @@ def child(parent: ObjectStoragePath, name: str) -> ObjectStoragePath:
 def whole_file(path: ObjectStoragePath) -> Iterator[BinaryIO]:
     """A file to write that takes its name when the block ends; if the block raises, it never does.
 
-    On a local disk the file is moved into place, and outlives a power cut from then on.
+    On a local disk it is written beside its place, and moved there when all of it is on the disk.
     """
     if path.protocol in _LOCAL:
         yield from _moved_into_place(Path(path.path))
