@@ -244,6 +244,18 @@ def test_a_token_is_renewed_ahead_of_its_end(connect: Connect, monkeypatch: pyte
         assert lms.ispring.count(TOKEN) == 2
 
 
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_clock_that_jumps_changes_nothing(
+    lms: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    pages = connect(lms, page_size=50).module_results()
+    found = rows([next(pages)])
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + jump)
+    assert found + rows(pages) == delivered(lms.ispring.module_results())
+    assert lms.ispring.count(TOKEN) == 1
+
+
 def test_401_with_a_new_token_too_is_an_authentication_error(lms: Simulator, client: ISpringLearnClient) -> None:
     lms.ispring.fail(RESULTS, faults.status(401), times=9)
     with pytest.raises(errors.LmsAuthError, match="HTTP 401, with a new access token too"):
