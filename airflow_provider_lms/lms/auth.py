@@ -56,7 +56,7 @@ class TokenStore(Protocol):
 
 
 class LocalTokens:
-    """Keeps the token in this process, and renews it a minute ahead of its end."""
+    """Keeps the token for one client, and renews it a minute ahead of its end."""
 
     _LEAD = 60.0
 

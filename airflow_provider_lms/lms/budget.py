@@ -36,7 +36,7 @@ class Budget(Protocol):
 
 
 class LocalBudget:
-    """A budget for the requests of one process.
+    """A budget for the requests of one client, whatever thread they come from.
 
     :param limits: the account's limits.
     """
