@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -29,7 +30,7 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-class LmsHook(BaseHook):
+class LmsHook(BaseHook, ABC):
     """Base of the hooks: a subclass names its connection type and builds a client from a connection.
 
     :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
@@ -42,6 +43,7 @@ class LmsHook(BaseHook):
         super().__init__()
         self._max_wait = max_wait
 
+    @abstractmethod
     def client(self, connection: Connection, *, max_wait: float, timeout: float | None = None) -> Client:
         """A client for a connection that is already at hand.
 
@@ -50,7 +52,6 @@ class LmsHook(BaseHook):
         :param timeout: an upper bound to the connection's own timeout, in seconds.
         :raises ValueError: a field of the connection is missing or cannot be meant as it is.
         """
-        raise NotImplementedError
 
     def test_connection(self) -> tuple[bool, str]:
         """Take a fresh token and make one small call; says what to fix where that fails, and never raises."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -56,17 +57,17 @@ class LmsExtractOperator(BaseOperator):
         self.max_pages = max_pages
         self.max_wait = max_wait
 
+    @abstractmethod
     def connect(self) -> Client:
         """A client of the LMS."""
-        raise NotImplementedError
 
+    @abstractmethod
     def query(self) -> dict[str, Any]:
         """The parameters of the listing as rendered, without those that are not set."""
-        raise NotImplementedError
 
+    @abstractmethod
     def resource(self) -> Resource[Any]:
         """The listing that is read."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.

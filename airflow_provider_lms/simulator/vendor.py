@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from airflow_provider_lms.simulator.exchange import Reply, Request
@@ -17,7 +18,7 @@ class _Planned:
     times: int
 
 
-class Vendor:
+class Vendor(ABC):
     """One simulated LMS."""
 
     def __init__(self) -> None:
@@ -57,5 +58,5 @@ class Vendor:
                 reply = planned.fault(request, reply)
             return reply
 
-    def _answer(self, request: Request) -> Reply | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _answer(self, request: Request) -> Reply | None: ...
