@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from airflow_provider_lms.lms.documents import Answer, parse
+from airflow_provider_lms.lms.answers import Answer, refusal
+from airflow_provider_lms.lms.documents import parse
 from airflow_provider_lms.lms.errors import LmsAuthError, LmsBrokenPage
 
 
@@ -38,6 +39,8 @@ class Grant(Protocol):
         """The token in the answer.
 
         :raises LmsAuthError: there is none.
+        :raises LmsRateLimited: nor will there be one for a while.
+        :raises LmsUnavailable: there is none at the moment.
         """
 
     def header(self, token: str) -> str:
@@ -107,6 +110,9 @@ class ClientCredentials:
         }
 
     def token(self, answer: Answer) -> Token:
+        error = refusal(answer)
+        if error is not None and error.transient:
+            raise error
         try:
             content = parse(answer)
         except LmsBrokenPage:

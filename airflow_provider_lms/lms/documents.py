@@ -1,49 +1,24 @@
 """From the bytes of an answer to its content, in JSON or XML; whatever is not whole is refused.
 
-A page of rows is decoded straight into typed records. A field that the record type does not know widens the type,
-so that the field is kept.
+A page of rows is decoded straight into typed records.
 """
 
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 import msgspec
 
-from airflow_provider_lms.lms.errors import LmsBrokenPage
+from airflow_provider_lms.lms.answers import Answer
+from airflow_provider_lms.lms.records import RecordConverter
 
 R = TypeVar("R", bound=msgspec.Struct)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an LMS sent back.
-
-    :param call: the endpoint and page for messages, as in ``GET /learners/results, page 3``.
-    :param status: the HTTP status.
-    :param content_type: the media type, lower case, without parameters.
-    :param body: the whole body, decompressed.
-    :param retry_after: seconds the LMS asks to wait, if it does.
-    :param location: the host that a redirect names, if it is one.
-    """
-
-    call: str
-    status: int
-    content_type: str
-    body: bytes
-    retry_after: float | None = None
-    location: str | None = None
-
-    def broken(self, reason: str) -> LmsBrokenPage:
-        return LmsBrokenPage(f"{self.call}: {reason} Nothing of this page was kept.", self.status)
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,8 @@ class PageDecoder(Generic[R]):
 
     def __init__(self, resource: Resource[R]) -> None:
         self._rows, self._row, self._token = resource.rows, resource.row, resource.token
-        self._adopt(resource.record)
+        self._converter = RecordConverter(resource.record)
+        self._fast = self._decoder()
 
     def __call__(self, answer: Answer) -> Rows[R]:
         """The records and continuation of one page.
@@ -116,19 +92,15 @@ class PageDecoder(Generic[R]):
             _refuse_dtd(answer)
             with _no_garbage_collection():
                 records, token = self._from_xml(answer)
-        self._to_utc(records)
-        return Rows(answer.call, records, token or None)
+        return Rows(answer.call, self._converter.in_utc(records), token or None)
 
-    def _adopt(self, record: type[R]) -> None:
-        self._record = record
-        self._known = frozenset(record.__struct_encode_fields__)
-        self._dates = [field for field, hint in get_type_hints(record).items() if hint in (datetime, datetime | None)]
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
         page: Any = msgspec.defstruct(
             "Page",
-            [("rows", list[record]), ("token", str | None, None)],  # type: ignore[valid-type]
+            [("rows", list[self._converter.record]), ("token", str | None, None)],  # type: ignore[name-defined]
             rename={"rows": self._rows, "token": self._token},
         )
-        self._fast = msgspec.json.Decoder(page, strict=False)
+        return msgspec.json.Decoder(page, strict=False)
 
     def _from_json(self, answer: Answer) -> tuple[list[R], str | None]:
         try:
@@ -171,37 +143,11 @@ class PageDecoder(Generic[R]):
         return self._typed(answer, [_fields(row) for row in listing]), token
 
     def _typed(self, answer: Answer, rows: list[dict[str, Any]]) -> list[R]:
-        try:
-            return msgspec.convert(rows, list[self._record], strict=False)  # type: ignore[name-defined]
-        except msgspec.ValidationError:
-            self._widen({field for row in rows for field in row} - self._known)
-        try:
-            return msgspec.convert(rows, list[self._record], strict=False)  # type: ignore[name-defined]
-        except msgspec.ValidationError as error:
-            raise answer.broken(_row_fault(str(error))) from None
-
-    def _widen(self, fields: set[str]) -> None:
-        """Let the record type hold further fields, whatever their values."""
-        if not fields:
-            return
-        extra = {f"extra_{number}": name for number, name in enumerate(sorted(fields), start=len(self._known))}
-        known = dict(zip(self._record.__struct_fields__, self._record.__struct_encode_fields__, strict=True))
-        wider: Any = msgspec.defstruct(
-            self._record.__name__,
-            [(attribute, Any, None) for attribute in extra],
-            bases=(self._record,),
-            rename=known | extra,
-            kw_only=True,
-        )
-        self._adopt(wider)
-
-    def _to_utc(self, records: list[R]) -> None:
-        for field in self._dates:
-            for record in records:
-                moment = getattr(record, field)
-                if moment is not None and moment.tzinfo is not UTC:
-                    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-                    setattr(record, field, aware.astimezone(UTC))
+        known = self._converter.record
+        records = self._converter.convert(answer, rows)
+        if self._converter.record is not known:
+            self._fast = self._decoder()
+        return records
 
 
 def _is_json(answer: Answer) -> bool:
@@ -271,16 +217,6 @@ def _nested(element: ElementTree.Element) -> Any:
     if len(tags) == 1 and (len(element) > 1 or tags <= {element.tag.removesuffix("s"), "id"}):
         return [_fields(child) if len(child) else child.text for child in element]
     return _fields(element)
-
-
-def _row_fault(error: str) -> str:
-    """The decoder's word on a row, with the row's number and without the path's syntax."""
-    reason, _, path = error.partition(" - at `$")
-    row = re.match(r"\[(\d+)\](?:\.(\w+))?", path)
-    if row is None:
-        return f"a row has not the declared shape ({reason})."
-    field = f", field {row[2]!r}" if row[2] else ""
-    return f"row {int(row[1]) + 1}{field} has not the declared shape ({reason})."
 
 
 def _kind(value: object) -> str:

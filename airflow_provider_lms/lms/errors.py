@@ -26,6 +26,10 @@ class LmsAuthError(LmsError):
     """The LMS refused the client, the secret or the access token."""
 
 
+class LmsTokenRefused(LmsAuthError):
+    """The LMS refused the access token; a new one may do."""
+
+
 class LmsPermissionError(LmsError):
     """The client is known, but its role may not do this."""
 

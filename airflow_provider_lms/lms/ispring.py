@@ -22,11 +22,11 @@ from airflow_provider_lms.lms.ispring_records import (
     CourseResult,
     LearnerResult,
     ModuleResult,
-    Record,
     User,
 )
 from airflow_provider_lms.lms.paging import Page, by_token
 from airflow_provider_lms.lms.query import Pairs, Query, continuation, position
+from airflow_provider_lms.lms.records import Record
 from airflow_provider_lms.lms.transport import Transport
 
 log = logging.getLogger(__name__)

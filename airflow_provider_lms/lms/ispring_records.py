@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from airflow_provider_lms.lms.documents import Resource
+from airflow_provider_lms.lms.records import Record
 
 COMPLETION_STATUSES = (
     "not_started",
@@ -27,10 +26,6 @@ COMPLETION_STATUSES = (
     "declined",
 )
 USER_STATUSES = ("1", "3", "5")
-
-
-class Record(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A row under the vendor's field names, as attributes in snake case."""
 
 
 class LearnerResult(Record, kw_only=True):

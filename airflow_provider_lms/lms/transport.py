@@ -6,7 +6,6 @@ import email.utils
 import logging
 import time
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -15,20 +14,10 @@ import tenacity
 import urllib3
 
 from airflow_provider_lms import __version__
+from airflow_provider_lms.lms.answers import Answer, refusal
 from airflow_provider_lms.lms.auth import Grant, LocalTokens, Token, TokenStore
 from airflow_provider_lms.lms.budget import Budget, Limits, LocalBudget
-from airflow_provider_lms.lms.documents import Answer
-from airflow_provider_lms.lms.errors import (
-    LmsAuthError,
-    LmsBadRequest,
-    LmsBrokenPage,
-    LmsError,
-    LmsNotFound,
-    LmsPermissionError,
-    LmsRateLimited,
-    LmsTruncatedPage,
-    LmsUnavailable,
-)
+from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused, LmsTruncatedPage, LmsUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +32,13 @@ class Transport:
     """Calls one LMS account. A call returns an answer with a 2xx status, or raises an :class:`LmsError`.
 
     Timeouts, resets, truncated bodies, 408 and 5xx are tried again for up to two minutes, rate limits for up to
-    ``max_wait``; other refusals are not. A 401 renews the token once.
+    ``max_wait``; other refusals are not. A refused token is renewed once.
 
     :param base_url: scheme, host and path prefix of the API.
     :param grant: how to get a token and send it.
     :param tokens: where the token is kept.
     :param budget: asked before each request to ``base_url``.
+    :param refused: what the LMS calls an error; None for an answer that it calls a success.
     :param accept: the ``Accept`` header.
     :param timeout: seconds that one request may take, from connecting to the last byte.
     :param max_wait: seconds that one call may wait for a rate limit or an outage; 0 never waits.
@@ -62,6 +52,7 @@ class Transport:
         *,
         tokens: TokenStore | None = None,
         budget: Budget | None = None,
+        refused: Callable[[Answer], LmsError | None] = refusal,
         accept: str = "application/json",
         timeout: float = 60.0,
         max_wait: float = 900.0,
@@ -71,6 +62,7 @@ class Transport:
         self._grant = grant
         self._tokens = LocalTokens() if tokens is None else tokens
         self._budget = LocalBudget(Limits()) if budget is None else budget
+        self._refused = refused
         self._timeout = timeout
         self._max_wait = max_wait
         self._announce = announce
@@ -93,16 +85,23 @@ class Transport:
         self._session.close()
 
     def _authorised(self, call: str, path: str, params: Params) -> Answer:
-        token = self._token(rejected=None)
-        for renewed in (False, True):
-            self._take_from_budget(call)
-            answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
-            if answer.status != HTTPStatus.UNAUTHORIZED or renewed:
-                break
-            token = self._token(rejected=token)
-        return self._accepted(answer)
+        token = self._token()
+        try:
+            return self._ask(call, path, params, token)
+        except LmsTokenRefused:
+            return self._ask(call, path, params, self._token(rejected=token))
 
-    def _token(self, rejected: str | None) -> str:
+    def _ask(self, call: str, path: str, params: Params, token: str) -> Answer:
+        self._take_from_budget(call)
+        answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+        error = self._refused(answer)
+        if error is None:
+            return answer
+        if isinstance(error, LmsRateLimited):
+            error.retry_after = self._budget.lock(error.retry_after)
+        raise error
+
+    def _token(self, rejected: str | None = None) -> str:
         token = self._tokens.token(self._request_token, rejected=rejected)
         if token != self._announced:
             self._announce(token)
@@ -111,24 +110,13 @@ class Transport:
 
     def _request_token(self) -> Token:
         call = f"POST {urlsplit(self._grant.url).path}"
-        answer = self._exchange("POST", self._grant.url, call, form=self._grant.form())
-        if answer.status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or answer.status >= 500:
-            raise refusal(answer)
-        return self._grant.token(answer)
+        return self._grant.token(self._exchange("POST", self._grant.url, call, form=self._grant.form()))
 
     def _take_from_budget(self, call: str) -> None:
         if wait := self._budget.acquire():
             raise LmsRateLimited(
                 f"{call}: the connection's request budget is used up for another {wait:.0f} s.", retry_after=wait
             )
-
-    def _accepted(self, answer: Answer) -> Answer:
-        if 200 <= answer.status < 300:
-            return answer
-        error = refusal(answer)
-        if isinstance(error, LmsRateLimited):
-            error.retry_after = self._budget.lock(error.retry_after)
-        raise error
 
     def _exchange(
         self,
@@ -199,33 +187,6 @@ class Transport:
         limited = isinstance(_error(state), LmsRateLimited)
         patience = self._max_wait if limited else min(self._max_wait, _OUTAGE_SECONDS)
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
-
-
-def refusal(answer: Answer) -> LmsError:
-    """The error that a status outside 2xx stands for."""
-    status, call = answer.status, answer.call
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return LmsRateLimited(f"{call}: HTTP 429, too many requests.", status, answer.retry_after)
-    if status == HTTPStatus.REQUEST_TIMEOUT or status >= 500:
-        return LmsUnavailable(f"{call}: HTTP {status}. The LMS cannot answer at the moment.", status)
-    if status == HTTPStatus.UNAUTHORIZED:
-        return LmsAuthError(
-            f"{call}: HTTP 401, with a new access token too. Check the connection's auth_scheme and host.",
-            status,
-        )
-    if status == HTTPStatus.FORBIDDEN:
-        return LmsPermissionError(
-            f"{call}: HTTP 403. The API key's role may not read this: give it the right in the LMS.", status
-        )
-    if status == HTTPStatus.NOT_FOUND:
-        return LmsNotFound(f"{call}: HTTP 404. Check the ids given, and the connection's host with its path.", status)
-    if 300 <= status < 400:
-        return LmsBrokenPage(
-            f"{call}: HTTP {status}, a redirect to {answer.location or 'nowhere'}, which was not followed. "
-            "Set the connection's host to the API's own address.",
-            status,
-        )
-    return LmsBadRequest(f"{call}: HTTP {status}. The LMS refused a parameter of the request.", status)
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
