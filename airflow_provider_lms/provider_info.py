@@ -26,5 +26,24 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [ISPRING_LEARN.metadata()],
         "hooks": [{"integration-name": _ISPRING, "python-modules": ["airflow_provider_lms.hooks.ispring"]}],
+        "config": {
+            "lms": {
+                "description": "Settings of the provider for learning management systems.",
+                "options": {
+                    "coordination_url": {
+                        "description": (
+                            "Where the tasks of this Airflow share an account's request budget, lock and access token: "
+                            "``local`` (a file in the Airflow home, for one host), ``file:///absolute/path``, or for "
+                            "several hosts ``redis://``, ``rediss://`` or ``unix://``."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "redis://:PASSWORD@redis.internal:6379/0",
+                        "default": "local",
+                        "sensitive": True,
+                    }
+                },
+            }
+        },
         "operators": [{"integration-name": _ISPRING, "python-modules": ["airflow_provider_lms.operators.ispring"]}],
     }

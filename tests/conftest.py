@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_lms.coordination import MemoryStore, SharedBudget, SharedTokens
 from airflow_provider_lms.lms.auth import ClientCredentials
+from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.transport import Transport
 from airflow_provider_lms.simulator import Simulator
@@ -35,7 +37,12 @@ def connect() -> Iterator[Callable[..., ISpringLearnClient]]:
     def make(lms: Simulator, *, page_size: int | None = None, scheme: str = "Bearer", **options: Any) -> Any:
         account = lms.ispring
         grant = ClientCredentials(f"{lms.url}/api/v3/token", account.client_id, account.client_secret, scheme)
-        options = {"max_wait": 0.0, "timeout": 5.0, **options}
+        store = MemoryStore()
+        shared = {
+            "tokens": SharedTokens(store, (lms.url,), account.client_id, (account.client_secret,)),
+            "budget": SharedBudget(store, lms.url, account.client_id, Limits()),
+        }
+        options = {"max_wait": 0.0, "timeout": 5.0, **shared, **options}
         clients.append(ISpringLearnClient(Transport(lms.url, grant, **options), page_size=page_size))
         return clients[-1]
 

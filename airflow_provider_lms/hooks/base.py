@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
+from airflow_provider_lms.coordination import SharedBudget, SharedTokens
+from airflow_provider_lms.hooks.coordination import gap, shared_store
 from airflow_provider_lms.lms.budget import Limits
+from airflow_provider_lms.lms.transport import Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_lms.connections import ConnectionType
+    from airflow_provider_lms.lms.auth import Grant
+
+log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TEST_SECONDS = 10.0
@@ -44,27 +53,60 @@ class LmsHook(BaseHook, ABC):
         self._max_wait = max_wait
 
     @abstractmethod
-    def client(self, connection: Connection, *, max_wait: float, timeout: float | None = None) -> Client:
+    def client(
+        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
+    ) -> Client:
         """A client for a connection that is already at hand.
 
         :param connection: what to connect to.
         :param max_wait: as in the hook.
         :param timeout: an upper bound to the connection's own timeout, in seconds.
+        :param fresh: ask for an access token of its own, whatever other tasks share.
         :raises ValueError: a field of the connection is missing or cannot be meant as it is.
+        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
         """
 
     def test_connection(self) -> tuple[bool, str]:
         """Take a fresh token and make one small call; says what to fix where that fails, and never raises."""
         try:
             connection = self.get_connection(self._connection_id())
-            client = self.client(connection, max_wait=0.0, timeout=_TEST_SECONDS)
+            client = self.client(connection, max_wait=0.0, timeout=_TEST_SECONDS, fresh=True)
             try:
                 client.check()
             finally:
                 client.close()
+            store = shared_store()
         except Exception as error:  # noqa: BLE001  # whatever it is, the form must say so
             return False, str(error) or type(error).__name__
-        return True, f"{client.base_url}: a new access token was given, and results can be read."
+        shared = gap(store) or f"Tasks share request budget and access token {store.reach}."
+        return True, f"{client.base_url}: a new access token was given, and results can be read. {shared}"
+
+    def _transport(
+        self,
+        url: str,
+        grant: Grant,
+        settings: dict[str, Any],
+        *,
+        client_id: str,
+        secrets: Sequence[str],
+        timeout: float | None,
+        fresh: bool,
+        **options: Any,
+    ) -> Transport:
+        """A transport that shares the account's request budget, lock and access token with all other tasks."""
+        store = shared_store()
+        if (warning := gap(store)) is not None:
+            log.warning(warning)
+        host = urlsplit(url).netloc
+        return Transport(
+            url,
+            grant,
+            tokens=SharedTokens(store, (urlsplit(grant.url).netloc, host), client_id, secrets, fresh=fresh),
+            budget=SharedBudget(store, host, client_id, limits(settings)),
+            timeout=min(settings["timeout"], timeout or settings["timeout"]),
+            announce=mask_secret,
+            **options,
+        )
 
     def _connection_id(self) -> str:
         return str(getattr(self, self.conn_name_attr))

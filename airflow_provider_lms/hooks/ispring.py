@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import mask_secret
-
 from airflow_provider_lms.connections import ISPRING_LEARN
-from airflow_provider_lms.hooks.base import LmsHook, base_url, checked_url, field_behaviour, form_widgets, limits
+from airflow_provider_lms.hooks.base import LmsHook, base_url, checked_url, field_behaviour, form_widgets
 from airflow_provider_lms.lms.auth import ClientCredentials
-from airflow_provider_lms.lms.budget import LocalBudget
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.transport import Transport
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -45,7 +41,9 @@ class ISpringLearnHook(LmsHook):
         """
         return self.client(self.get_connection(self.ispring_learn_conn_id), max_wait=self._max_wait)
 
-    def client(self, connection: Connection, *, max_wait: float, timeout: float | None = None) -> ISpringLearnClient:
+    def client(
+        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
+    ) -> ISpringLearnClient:
         settings = self._settings(connection)
         client_id, client_secret = self._credentials(connection)
         url = base_url(connection, _DEFAULT_HOST, allow_http=settings["allow_http"])
@@ -59,14 +57,16 @@ class ISpringLearnHook(LmsHook):
             client_secret,
             scheme="" if scheme == "none" else scheme,
         )
-        transport = Transport(
+        transport = self._transport(
             url,
             grant,
-            budget=LocalBudget(limits(settings)),
+            settings,
+            client_id=client_id,
+            secrets=(client_secret,),
+            timeout=timeout,
+            fresh=fresh,
             accept=_ACCEPT[settings["response_format"]],
-            timeout=min(settings["timeout"], timeout or settings["timeout"]),
             max_wait=max_wait,
-            announce=mask_secret,
         )
         return ISpringLearnClient(transport, page_size=settings["page_size"])
 

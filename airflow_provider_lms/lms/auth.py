@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from airflow_provider_lms.lms.answers import Answer, refusal
+from airflow_provider_lms.lms.budget import Wait
 from airflow_provider_lms.lms.documents import parse
 from airflow_provider_lms.lms.errors import LmsAuthError, LmsBrokenPage
 
@@ -48,34 +46,20 @@ class Grant(Protocol):
 
 
 class TokenStore(Protocol):
-    """Where the access token of an account is kept between requests."""
+    """Where the access token of an account is kept, for whoever uses the account. No method waits."""
 
-    def token(self, request: Callable[[], Token], *, rejected: str | None = None) -> str:
-        """A token that should be valid.
+    def take(self, rejected: str | None, turn: float) -> str | Wait | None:
+        """The token, or None where it is the caller's turn to ask the LMS for one, or when to come again.
 
-        :param request: asks the LMS for a new one; called only where the kept one does not serve.
-        :param rejected: a token the LMS has just refused; it is not returned again.
+        :param rejected: a token that the LMS has refused; it is not returned again.
+        :param turn: seconds that asking may take; ``put`` or ``give_up`` ends it before.
         """
 
+    def put(self, token: str, expires_in: float) -> None:
+        """Keep a token that lives for so many seconds."""
 
-class LocalTokens:
-    """Keeps the token for one client, and renews it a minute ahead of its end."""
-
-    _LEAD = 60.0
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._value: str | None = None
-        self._renew_at = 0.0
-
-    def token(self, request: Callable[[], Token], *, rejected: str | None = None) -> str:
-        with self._mutex:
-            if self._value is None or self._value == rejected or time.monotonic() >= self._renew_at:
-                fresh = request()
-                # A token that lives for less than two minutes is used for half its life.
-                self._renew_at = time.monotonic() + fresh.expires_in - min(self._LEAD, fresh.expires_in / 2)
-                self._value = fresh.value
-            return self._value
+    def give_up(self, pause: float) -> None:
+        """No token was given; nobody may ask for so many seconds."""
 
 
 _OAUTH_ERRORS = {

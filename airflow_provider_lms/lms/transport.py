@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,8 +16,8 @@ import urllib3
 
 from airflow_provider_lms import __version__
 from airflow_provider_lms.lms.answers import Answer, refusal
-from airflow_provider_lms.lms.auth import Grant, LocalTokens, Token, TokenStore
-from airflow_provider_lms.lms.budget import Budget, Limits, LocalBudget
+from airflow_provider_lms.lms.auth import Grant, TokenStore
+from airflow_provider_lms.lms.budget import Budget, Wait
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused, LmsTruncatedPage, LmsUnavailable
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ Params = Sequence[tuple[str, str]]
 
 _CHUNK = 65_536
 _OUTAGE_SECONDS = 120.0
+_LONG_WAIT = 10.0
 
 
 class Transport:
@@ -36,8 +38,8 @@ class Transport:
 
     :param base_url: scheme, host and path prefix of the API.
     :param grant: how to get a token and send it.
-    :param tokens: where the token is kept.
-    :param budget: asked before each request to ``base_url``.
+    :param tokens: where the token is kept, for all who use the account.
+    :param budget: asked before each request to ``base_url``, by all who use the account.
     :param refused: what the LMS calls an error; None for an answer that it calls a success.
     :param accept: the ``Accept`` header.
     :param timeout: seconds that one request may take, from connecting to the last byte.
@@ -50,8 +52,8 @@ class Transport:
         base_url: str,
         grant: Grant,
         *,
-        tokens: TokenStore | None = None,
-        budget: Budget | None = None,
+        tokens: TokenStore,
+        budget: Budget,
         refused: Callable[[Answer], LmsError | None] = refusal,
         accept: str = "application/json",
         timeout: float = 60.0,
@@ -60,8 +62,8 @@ class Transport:
     ) -> None:
         self.base_url = base_url
         self._grant = grant
-        self._tokens = LocalTokens() if tokens is None else tokens
-        self._budget = LocalBudget(Limits()) if budget is None else budget
+        self._tokens = tokens
+        self._budget = budget
         self._refused = refused
         self._timeout = timeout
         self._max_wait = max_wait
@@ -85,15 +87,24 @@ class Transport:
         self._session.close()
 
     def _authorised(self, call: str, path: str, params: Params) -> Answer:
-        token = self._token()
-        try:
-            return self._ask(call, path, params, token)
-        except LmsTokenRefused:
-            return self._ask(call, path, params, self._token(rejected=token))
+        token, _ = self._token()
+        renewed = False
+        while True:
+            try:
+                return self._ask(call, path, params, token)
+            except LmsTokenRefused:
+                if renewed:
+                    raise
+                # Another process may have renewed it already; only a token asked for here ends the search.
+                token, renewed = self._token(rejected=token)
 
     def _ask(self, call: str, path: str, params: Params, token: str) -> Answer:
-        self._take_from_budget(call)
-        answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+        if (wait := self._budget.acquire()) is not None:
+            raise _to_wait(call, wait)
+        try:
+            answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+        finally:
+            self._budget.answered()
         error = self._refused(answer)
         if error is None:
             return answer
@@ -101,22 +112,28 @@ class Transport:
             error.retry_after = self._budget.lock(error.retry_after)
         raise error
 
-    def _token(self, rejected: str | None = None) -> str:
-        token = self._tokens.token(self._request_token, rejected=rejected)
-        if token != self._announced:
-            self._announce(token)
-            self._announced = token
-        return token
+    def _token(self, rejected: str | None = None) -> tuple[str, bool]:
+        """The account's token, and whether this call has asked the LMS for it."""
+        taken = self._tokens.take(rejected, self._timeout)
+        asked = taken is None
+        if taken is None:
+            taken = self._request_token()
+        elif not isinstance(taken, str):
+            raise _to_wait(f"POST {urlsplit(self._grant.url).path}", taken)
+        if taken != self._announced:
+            self._announce(taken)
+            self._announced = taken
+        return taken, asked
 
-    def _request_token(self) -> Token:
+    def _request_token(self) -> str:
         call = f"POST {urlsplit(self._grant.url).path}"
-        return self._grant.token(self._exchange("POST", self._grant.url, call, form=self._grant.form()))
-
-    def _take_from_budget(self, call: str) -> None:
-        if wait := self._budget.acquire():
-            raise LmsRateLimited(
-                f"{call}: the connection's request budget is used up for another {wait:.0f} s.", retry_after=wait
-            )
+        try:
+            token = self._grant.token(self._exchange("POST", self._grant.url, call, form=self._grant.form()))
+        except BaseException as error:
+            self._tokens.give_up(getattr(error, "retry_after", None) or 0.0)
+            raise
+        self._tokens.put(token.value, token.expires_in)
+        return token.value
 
     def _exchange(
         self,
@@ -189,20 +206,32 @@ class Transport:
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
 
+def _to_wait(call: str, wait: Wait) -> LmsRateLimited:
+    return LmsRateLimited(f"{call}: {wait.reason} for another {math.ceil(wait.seconds)} s.", retry_after=wait.seconds)
+
+
 def _pause(state: tenacity.RetryCallState) -> float:
-    asked = getattr(_error(state), "retry_after", None)
-    if asked is not None:
-        return float(asked) + tenacity.wait_random(0, min(5.0, 0.1 + asked / 10))(state)
-    return tenacity.wait_exponential_jitter(initial=1, max=30, jitter=1)(state)
+    error = _error(state)
+    asked = getattr(error, "retry_after", None)
+    if asked is None:
+        return tenacity.wait_exponential_jitter(initial=1, max=30, jitter=1)(state)
+    if _is_own_wait(error):
+        return float(asked)
+    return float(asked) + tenacity.wait_random(0, min(5.0, 0.1 + asked / 10))(state)
 
 
 def _tell(state: tenacity.RetryCallState) -> None:
-    log.log(
-        logging.WARNING if state.upcoming_sleep >= 1 else logging.INFO,
-        "%s Trying again in %.1f s.",
-        _error(state),
-        state.upcoming_sleep,
-    )
+    error, seconds = _error(state), state.upcoming_sleep
+    if _is_own_wait(error):
+        level = logging.INFO if seconds >= _LONG_WAIT else logging.DEBUG
+    else:
+        level = logging.WARNING if seconds >= 1 else logging.INFO
+    log.log(level, "%s Trying again in %.1f s.", error, seconds)
+
+
+def _is_own_wait(error: BaseException | None) -> bool:
+    """Whether this side holds the request back; the time to wait is exact then, and no cause for alarm."""
+    return isinstance(error, LmsRateLimited) and error.status is None
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

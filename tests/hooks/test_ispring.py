@@ -119,14 +119,20 @@ def test_a_base_url_that_ends_with_the_token_paths_prefix_keeps_one_of_them(conn
 def test_the_budget_of_the_connection_holds(connection: Connection, lms: Simulator) -> None:
     hook = connection(extra={"requests_per_window": 2, "window_seconds": 3600, "page_size": 10})
     hook._max_wait = 0
-    with pytest.raises(LmsRateLimited, match="the connection's request budget is used up for another 3600 s"):
+    with pytest.raises(
+        LmsRateLimited, match=r"the connection's requests_per_window \(2 in 3600 s\) are used up for another 36"
+    ):
         list(hook.get_conn().module_results())
     assert lms.ispring.count(RESULTS) == 2
 
 
 def test_test_connection_takes_a_fresh_token_and_reads_one_row(connection: Connection, lms: Simulator) -> None:
     hook = connection()
-    assert hook.test_connection() == (True, f"{lms.url}: a new access token was given, and results can be read.")
+    said = (
+        f"{lms.url}: a new access token was given, and results can be read. "
+        "Tasks share request budget and access token on this host only."
+    )
+    assert hook.test_connection() == (True, said)
     assert hook.test_connection()[0]
     assert [request.call for request in lms.ispring.requests] == [TOKEN, "GET /learners/results"] * 2
     assert lms.ispring.requests[-1].query == (("pageSize", "1"),)

@@ -161,7 +161,7 @@ def test_a_passing_fault_is_tried_again_and_costs_no_row(
     lms: Simulator, connect: Connect, fault: str, no_naps: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fault.startswith("429"):
-        monkeypatch.setattr("airflow_provider_lms.lms.budget.LocalBudget.acquire", lambda _: 0.0)
+        monkeypatch.setattr("airflow_provider_lms.coordination.SharedBudget.acquire", lambda _: None)
     lms.ispring.fail(RESULTS, TRANSIENT[fault][0], on=2, times=2)
     client = connect(lms, page_size=50, timeout=0.5, max_wait=900)
 
@@ -212,7 +212,7 @@ def test_a_rate_limit_without_a_time_closes_the_account_for_lock_seconds(lms: Si
     with pytest.raises(errors.LmsRateLimited) as raised:
         list(client.module_results())
     assert raised.value.retry_after == 300
-    with pytest.raises(errors.LmsRateLimited, match="request budget is used up for another 300 s"):
+    with pytest.raises(errors.LmsRateLimited, match="locked the account, and nobody may send for another 300 s"):
         list(client.module_results())
     assert lms.ispring.count(RESULTS) == 1
 
@@ -283,10 +283,13 @@ def test_a_token_that_does_not_come_says_what_to_check(
     assert "said by" not in str(raised.value)
 
 
-def test_too_many_token_requests_are_waited_out(lms: Simulator, connect: Connect, no_naps: list[float]) -> None:
+def test_too_many_token_requests_are_waited_out(
+    lms: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock(monkeypatch)
     lms.ispring.fail(TOKEN, faults.status(429, Retry_After="20"))
     assert rows(connect(lms, max_wait=60).module_results()) == delivered(lms.ispring.module_results())
-    assert [round(nap, -1) for nap in no_naps] == [20]
+    assert [round(nap, -1) for nap in clock.naps] == [20]
 
 
 def test_a_token_comes_as_xml_too(lms: Simulator, client: ISpringLearnClient) -> None:
@@ -435,7 +438,7 @@ class _Clock:
         self.now = 1_000.0
         self.naps: list[float] = []
         clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep, time=time.time)
-        for module in ("airflow_provider_lms.lms.auth", "airflow_provider_lms.lms.budget", "tenacity", "tenacity.nap"):
+        for module in ("airflow_provider_lms.coordination.store", "tenacity", "tenacity.nap"):
             monkeypatch.setattr(f"{module}.time", clock)
 
     def _sleep(self, seconds: float) -> None:

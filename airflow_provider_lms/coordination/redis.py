@@ -1,0 +1,81 @@
+"""A store in Redis, for the processes of all hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Snapshot, Store
+
+_PREFIX = "airflow-provider-lms:"
+_ANSWER_SECONDS = 5.0
+_TRIES = 3
+
+
+class RedisStore(Store):
+    """States in Redis, on the Redis server's clock.
+
+    :param url: ``redis://``, ``rediss://`` or ``unix://``, as the Redis client reads it.
+    :raises CoordinationError: the Redis client is not installed, or this is no URL it reads.
+    """
+
+    across_hosts = True
+
+    def __init__(self, url: str) -> None:
+        try:
+            import redis
+            from redis.backoff import ExponentialBackoff
+            from redis.retry import Retry
+        except ImportError:
+            raise CoordinationError(
+                "[lms] coordination_url names Redis, whose client is not installed: "
+                "pip install 'airflow-provider-lms[redis]'."
+            ) from None
+        self._failure: type[Exception] = redis.RedisError
+        self._place = _without_credentials(url)
+        self.reach = f"on all hosts that use {self._place}"
+        try:
+            self._client = redis.Redis.from_url(
+                url,
+                socket_timeout=_ANSWER_SECONDS,
+                socket_connect_timeout=_ANSWER_SECONDS,
+                retry=Retry(ExponentialBackoff(cap=1.0, base=0.1), _TRIES),
+            )
+        except ValueError as error:
+            raise CoordinationError(f"[lms] coordination_url: {error}") from None
+
+    def _get(self, key: str) -> Snapshot:
+        def read(pipe: Any) -> Snapshot:
+            return _found(pipe.time().get(_PREFIX + key).execute())
+
+        with self._client.pipeline(transaction=False) as pipe:
+            found: Snapshot = self._guarded(read, pipe)
+            return found
+
+    def _swap(self, key: str, rewrite: Callable[[Snapshot], bytes]) -> None:
+        def step(pipe: Any) -> None:
+            raw = rewrite(_found((pipe.time(), pipe.get(_PREFIX + key))))
+            pipe.multi()
+            pipe.set(_PREFIX + key, raw, ex=KEEP_SECONDS)
+
+        self._guarded(self._client.transaction, step, _PREFIX + key)
+
+    def _guarded(self, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except self._failure as error:
+            raise CoordinationError(
+                f"{self._place}, by which tasks share request budget and access token, cannot be used "
+                f"({type(error).__name__}). Check the server and [lms] coordination_url."
+            ) from None
+
+
+def _found(answers: Any) -> Snapshot:
+    (seconds, microseconds), raw = answers
+    return Snapshot(raw, seconds + microseconds / 1e6)
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -1,0 +1,55 @@
+"""Which store the tasks of this Airflow share, by ``[lms] coordination_url``."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_lms.coordination import CoordinationError, Store
+
+_FILE = "lms_coordination.sqlite"
+_REDIS = ("redis", "rediss", "unix")
+_ONE_HOST = ("LocalExecutor", "SequentialExecutor")
+
+
+def shared_store() -> Store:
+    """The store that ``[lms] coordination_url`` names; ``local`` is a file in the Airflow home.
+
+    :raises CoordinationError: the URL names no store, or its client is not installed.
+    """
+    url = conf.get("lms", "coordination_url", fallback="local").strip() or "local"
+    parts = urlsplit(url)
+    if parts.scheme in _REDIS:
+        from airflow_provider_lms.coordination.redis import RedisStore
+
+        return RedisStore(url)
+    from airflow_provider_lms.coordination.local import LocalStore
+
+    if url == "local":
+        return LocalStore(Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / _FILE)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return LocalStore(Path(unquote(parts.path)))
+    raise CoordinationError(
+        "[lms] coordination_url: expected local, file:///absolute/path, redis://, rediss:// or unix://."
+    )
+
+
+def gap(store: Store) -> str | None:
+    """What to do where tasks run on hosts that do not share the store; None where they all do."""
+    if store.across_hosts:
+        return None
+    executors = conf.get("core", "executor", fallback="LocalExecutor")
+    names = [
+        name.rpartition("=")[2].rpartition(":")[2].rpartition(".")[2].strip() for name in re.split("[,;]", executors)
+    ]
+    spread = ", ".join(name for name in names if name not in _ONE_HOST)
+    if not spread:
+        return None
+    return (
+        f"{spread} may spread tasks over hosts, and each host would count requests for itself and ask for its own "
+        "access tokens: set [lms] coordination_url to a Redis server."
+    )

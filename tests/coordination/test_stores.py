@@ -1,0 +1,189 @@
+"""Where processes keep what they share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from airflow_provider_lms.coordination import CoordinationError, MemoryStore, Store
+from airflow_provider_lms.coordination import local as local_module
+from airflow_provider_lms.coordination.local import LocalStore
+from airflow_provider_lms.coordination.redis import RedisStore
+
+KINDS = ("memory", "local", "redis")
+
+
+class State(msgspec.Struct):
+    count: int = 0
+
+
+@pytest.fixture
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+    """Opens the store as another process would."""
+    if request.param == "memory":
+        only = MemoryStore()
+        return lambda: only
+    if request.param == "local":
+        return lambda: LocalStore(tmp_path / "store.sqlite")
+    url = request.getfixturevalue("redis_url")
+    return lambda: RedisStore(url)
+
+
+def add(state: State, _: float) -> int:
+    state.count += 1
+    return state.count
+
+
+every_store = pytest.mark.parametrize("open_store", KINDS, indirect=True)
+
+
+@every_store
+def test_a_state_is_kept_by_key_and_starts_with_its_defaults(open_store: Callable[[], Store]) -> None:
+    key = os.urandom(8).hex()
+    assert open_store().read(key, State)[0] == State()
+    assert [open_store().change(key, State, add) for _ in range(3)] == [1, 2, 3]
+    assert open_store().read(key, State)[0] == State(3)
+    assert open_store().read(f"{key}2", State)[0] == State()
+
+
+@every_store
+def test_changes_at_the_same_time_follow_each_other(open_store: Callable[[], Store]) -> None:
+    key = os.urandom(8).hex()
+    results: list[int] = []
+
+    def work() -> None:
+        store = open_store()
+        results.extend(store.change(key, State, add) for _ in range(50))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == list(range(1, 201))
+
+
+@every_store
+def test_a_step_that_fails_changes_nothing(open_store: Callable[[], Store]) -> None:
+    key, store = os.urandom(8).hex(), open_store()
+
+    def fail(state: State, _: float) -> None:
+        state.count = 9
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        store.change(key, State, fail)
+    assert store.read(key, State)[0] == State()
+    assert store.change(key, State, add) == 1
+
+
+@every_store
+def test_all_see_one_clock_whatever_their_own_says(
+    open_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = os.urandom(8).hex()
+    before = open_store().read(key, State)[1]
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + 3_600)
+    after = open_store().change(key, State, lambda _, now: now)
+    assert 0 <= after - before < 5
+
+
+def test_a_local_file_is_its_owners_only(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "store.sqlite"
+    path.parent.mkdir()
+    path.touch(0o666)
+    store = LocalStore(path)
+    store.change("key", State, add)
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+def test_a_machine_that_starts_anew_goes_on_from_the_latest_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(uptime: float) -> float:
+        monkeypatch.setattr(local_module, "time", SimpleNamespace(monotonic=lambda: uptime))
+        return LocalStore(tmp_path / "store.sqlite").change("key", State, lambda _, now: now)
+
+    assert at(9_000.0) == 9_000
+    assert at(5.0) == 9_000
+    assert at(65.0) == 9_060
+    assert LocalStore(tmp_path / "store.sqlite").read("key", State)[1] == 9_060
+
+
+def test_states_that_nobody_changes_are_forgotten_after_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(local_module, "time", clock)
+    LocalStore(tmp_path / "store.sqlite").change("old", State, add)
+    clock.monotonic = lambda: 100.0 + 8 * 86_400
+    store = LocalStore(tmp_path / "store.sqlite")
+    store.change("new", State, add)
+    assert (store.read("old", State)[0].count, store.read("new", State)[0].count) == (0, 1)
+
+
+def test_twenty_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys, msgspec; from pathlib import Path\n"
+        "from airflow_provider_lms.coordination.local import LocalStore\n"
+        "class State(msgspec.Struct): count: int = 0\n"
+        "def add(state, now): state.count += 1; return state.count\n"
+        "print(LocalStore(Path(sys.argv[1])).change('key', State, add))\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "store.sqlite")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(20)]
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert sorted(int(each) for each in said) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("damage", ["a folder", "not a database"])
+def test_a_local_file_that_cannot_be_used_says_so(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "store.sqlite"
+    if damage == "a folder":
+        path.mkdir()
+    else:
+        path.write_text("something else " * 100)
+    with pytest.raises(CoordinationError, match=r"store\.sqlite, by which tasks share .* cannot be used"):
+        LocalStore(path).change("key", State, add)
+
+
+def test_redis_that_is_not_there_says_so_without_its_password() -> None:
+    store = RedisStore("redis://somebody:hidden-word@127.0.0.1:1/3")
+    with pytest.raises(
+        CoordinationError, match=r"redis://127\.0\.0\.1:1/3, by which tasks share .*ConnectionError"
+    ) as e:
+        store.change("key", State, add)
+    assert "hidden-word" not in str(e.value)
+    assert e.value.__cause__ is None
+
+
+def test_redis_forgets_what_nobody_changes(redis_url: str) -> None:
+    import redis
+
+    key = os.urandom(8).hex()
+    RedisStore(redis_url).change(key, State, add)
+    client: Any = redis.Redis.from_url(redis_url)
+    assert 600_000 < client.ttl(f"airflow-provider-lms:{key}") <= 604_800
+
+
+def test_a_change_that_another_came_between_is_made_again(redis_url: str) -> None:
+    key, calls = os.urandom(8).hex(), []
+
+    def slow(state: State, _: float) -> int:
+        calls.append(state.count)
+        if len(calls) == 1:
+            RedisStore(redis_url).change(key, State, add)
+        state.count += 10
+        return state.count
+
+    assert RedisStore(redis_url).change(key, State, slow) == 11
+    assert calls == [0, 1]
