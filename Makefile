@@ -4,7 +4,7 @@ BIN := .venv/bin
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-airflow lint format benchmark requirements clean
+.PHONY: help demo test test-airflow lint format benchmark benchmark-zoho requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ format: .venv/installed  ## put style right
 
 benchmark: .venv/installed  ## measure against other ways to do the same
 	$(BIN)/python -m benchmarks $(ARGS)
+
+benchmark-zoho: .venv/installed  ## measure reading under Zoho's limits, scaled down
+	$(BIN)/python -m benchmarks.zoho $(ARGS)
 
 requirements: .venv/installed  ## compile the pinned environments anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -223,3 +223,62 @@ ISPRING_LEARN = ConnectionType(
         *_limits(requests=None),
     ),
 )
+
+ZOHO_DATA_CENTERS: Mapping[str, str] = {
+    "us": "zoho.com",
+    "eu": "zoho.eu",
+    "in": "zoho.in",
+    "au": "zoho.com.au",
+    "jp": "zoho.jp",
+    "cn": "zoho.com.cn",
+    "ca": "zohocloud.ca",
+    "sa": "zoho.sa",
+    "uk": "zoho.uk",
+    "sg": "zoho.sg",
+    "ae": "zoho.ae",
+}
+"""Zoho's data centres: the domain of their accounts host and their People host."""
+
+ZOHO_PEOPLE = ConnectionType(
+    name="zoho_people",
+    label="Zoho People",
+    hook="airflow_provider_lms.hooks.zoho_people.ZohoPeopleHook",
+    relabeling={"login": "Client ID", "password": "Client secret"},
+    placeholders={
+        "port": "443; not used",
+        "login": "from the API console of the data centre",
+        "password": "from the API console of the data centre",
+    },
+    # Port stays: the Test button of Airflow up to 3.3.2 refuses connections without one (apache/airflow#73298).
+    hidden=("host", "schema", "extra"),
+    fields=(
+        Field(
+            "refresh_token",
+            "string",
+            "Refresh token",
+            "With the scope ZOHOPEOPLE.training.READ, from the same API console.",
+            secret=True,
+        ),
+        Field(
+            "data_center",
+            "string",
+            "Data centre",
+            "Where the account is: the end of its address, such as zoho.eu.",
+            default="us",
+            choices=tuple(ZOHO_DATA_CENTERS),
+        ),
+        Field(
+            "accounts_url",
+            "string",
+            "Accounts URL",
+            "Where tokens come from, where it is not the data centre's accounts host.",
+        ),
+        Field(
+            "people_url",
+            "string",
+            "People URL",
+            "Where Zoho People is, where it is not the data centre's people host.",
+        ),
+        *_limits(requests=30),
+    ),
+)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_lms import __version__
-from airflow_provider_lms.connections import ISPRING_LEARN
+from airflow_provider_lms.connections import ISPRING_LEARN, ZOHO_PEOPLE
 
 _ISPRING = "iSpring Learn"
+_ZOHO = "Zoho People"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -15,17 +16,25 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-lms",
         "name": "Learning management systems",
-        "description": "Learners' results of `iSpring Learn <https://www.ispring.com/ispring-learn>`__ in Airflow.",
+        "description": (
+            "Learners' results of `iSpring Learn <https://www.ispring.com/ispring-learn>`__ and of the LMS of "
+            "`Zoho People <https://www.zoho.com/people/>`__ in Airflow."
+        ),
         "versions": [__version__],
         "integrations": [
             {
                 "integration-name": _ISPRING,
                 "external-doc-url": "https://ispringhelpdocs.com/ispring-learn",
                 "tags": ["service"],
-            }
+            },
+            {
+                "integration-name": _ZOHO,
+                "external-doc-url": "https://www.zoho.com/people/api/overview.html",
+                "tags": ["service"],
+            },
         ],
-        "connection-types": [ISPRING_LEARN.metadata()],
-        "hooks": [{"integration-name": _ISPRING, "python-modules": ["airflow_provider_lms.hooks.ispring"]}],
+        "connection-types": [ISPRING_LEARN.metadata(), ZOHO_PEOPLE.metadata()],
+        "hooks": _modules("hooks"),
         "config": {
             "lms": {
                 "description": "Settings of the provider for learning management systems.",
@@ -45,5 +54,13 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
-        "operators": [{"integration-name": _ISPRING, "python-modules": ["airflow_provider_lms.operators.ispring"]}],
+        "operators": _modules("operators"),
     }
+
+
+def _modules(kind: str) -> list[dict[str, Any]]:
+    """The module of each LMS in one of the package's folders."""
+    return [
+        {"integration-name": name, "python-modules": [f"airflow_provider_lms.{kind}.{module}"]}
+        for name, module in ((_ISPRING, "ispring"), (_ZOHO, "zoho_people"))
+    ]

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.connections import ISPRING_LEARN
+from airflow_provider_lms.connections import ISPRING_LEARN, ZOHO_PEOPLE, ConnectionType
 from airflow_provider_lms.hooks.base import field_behaviour
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
+from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.provider_info import get_provider_info
 
 INFO = get_provider_info()
+HOOKS = (ISpringLearnHook, ZohoPeopleHook)
+TYPES = (ISPRING_LEARN, ZOHO_PEOPLE)
 PACKAGE = Path(importlib.import_module("airflow_provider_lms").__file__ or "").parent
 DOCS = PACKAGE.parent / "docs"
 
@@ -43,7 +46,7 @@ def test_the_modules_listed_are_those_on_disk(kind: str) -> None:
         importlib.import_module(module)
 
 
-@pytest.mark.parametrize("hook", [ISpringLearnHook])
+@pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_agrees_with_its_connection_type(hook: Any) -> None:
     (entry,) = [each for each in INFO["connection-types"] if each["connection-type"] == hook.conn_type]
     module, _, name = entry["hook-class-name"].rpartition(".")
@@ -55,29 +58,38 @@ def test_a_hook_agrees_with_its_connection_type(hook: Any) -> None:
     assert {"get_connection_form_widgets", "get_ui_field_behaviour"} <= set(vars(hook))
 
 
-def test_the_form_is_the_same_in_metadata_and_in_the_hook() -> None:
-    entry = INFO["connection-types"][0]
+@pytest.mark.parametrize("hook", HOOKS)
+def test_the_form_is_the_same_in_metadata_and_in_the_hook(hook: Any) -> None:
+    (entry,) = [each for each in INFO["connection-types"] if each["connection-type"] == hook.conn_type]
     behaviour = {key.replace("-", "_"): value for key, value in entry["ui-field-behaviour"].items()}
-    assert field_behaviour(ISPRING_LEARN) == ISpringLearnHook.get_ui_field_behaviour() == behaviour
+    assert field_behaviour(hook.connection_type) == hook.get_ui_field_behaviour() == behaviour
     pytest.importorskip("flask_appbuilder")
-    widgets = ISpringLearnHook.get_connection_form_widgets()
+    widgets = hook.get_connection_form_widgets()
     assert list(widgets) == list(entry["conn-fields"])
     for name, widget in widgets.items():
         assert str(widget.args[0]) == entry["conn-fields"][name]["label"]
         assert widget.kwargs["default"] == entry["conn-fields"][name]["schema"].get("default")
 
 
-def test_every_field_says_what_it_is() -> None:
-    said = (DOCS / "connections" / "ispring_learn.md").read_text()
-    for field in ISPRING_LEARN.fields:
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_field_says_what_it_is(kind: ConnectionType) -> None:
+    said = (DOCS / "connections" / f"{kind.name}.md").read_text()
+    for field in kind.fields:
         assert field.label, field.name
         assert field.hint.endswith("."), field.name
         assert f"`{field.name}`" in said, field.name
 
 
-def test_secret_fields_have_names_that_airflow_masks() -> None:
+@pytest.mark.parametrize("kind", TYPES)
+def test_secret_fields_have_names_that_airflow_masks(kind: ConnectionType) -> None:
     masked = ("password", "secret", "token")
-    secrets = [field for field in ISPRING_LEARN.fields if field.secret]
+    secrets = [field for field in kind.fields if field.secret]
     assert all(any(word in field.name for word in masked) for field in secrets)
-    open_fields = [field.name for field in ISPRING_LEARN.fields if not field.secret]
+    open_fields = [field.name for field in kind.fields if not field.secret]
     assert not [name for name in open_fields if any(word in name for word in masked)]
+
+
+def test_the_config_option_is_what_the_hooks_read() -> None:
+    option = INFO["config"]["lms"]["options"]["coordination_url"]
+    assert (option["default"], option["sensitive"]) == ("local", True)
+    assert "`[lms] coordination_url`" in (DOCS / "coordination.md").read_text()

@@ -114,13 +114,14 @@ class ClientCredentials:
                 "Check the connection's login (client id) and password (client secret).",
                 answer.status,
             )
-        return Token(value, _seconds(content.get("expires_in")) or self._DEFAULT_LIFE)
+        return Token(value, seconds(content.get("expires_in")) or self._DEFAULT_LIFE)
 
     def header(self, token: str) -> str:
         return f"{self.scheme} {token}".strip()
 
 
-def _seconds(value: Any) -> float | None:
+def seconds(value: Any) -> float | None:
+    """A life in seconds as a token answer gives it; None where it gives none."""
     try:
         return max(float(value), 0.0)
     except (TypeError, ValueError):

@@ -22,8 +22,8 @@ class Limits:
     requests_per_day: int | None = None
 
     def seconds(self, calls: int) -> float:
-        """The least time that so many calls take, when nobody else calls."""
-        return 0.0 if self.requests is None else (max(calls - 1, 0) // self.requests) * self.window_seconds
+        """How long so many calls take at the budget, when nobody else calls."""
+        return 0.0 if self.requests is None else calls * self.window_seconds / self.requests
 
 
 class Wait(Protocol):

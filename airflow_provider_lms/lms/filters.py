@@ -13,26 +13,42 @@ Instant: TypeAlias = datetime | str
 Range: TypeAlias = tuple[Instant | None, Instant | None]
 
 
-def ids(name: str, value: object) -> tuple[str, ...] | None:
+def ids(name: str, value: object, *, numeric: bool = False) -> tuple[str, ...] | None:
     """Ids in the order given, each once.
 
     :param name: the parameter's name, for the error.
     :param value: None for no filter; one id, several ids, or a JSON array of ids as text.
+    :param numeric: an id may be a whole number.
     :raises ValueError: no id at all, an empty id, or something that is not an id.
     """
     if value is None:
         return None
     if isinstance(value, str):
         value = _json_array(name, value) if value.lstrip().startswith("[") else [value]
+    elif numeric and isinstance(value, int):
+        value = [value]
     if not isinstance(value, Iterable):
         raise ValueError(f"{name}: expected an id or a list of ids, got {type(value).__name__}.")
     found = [item.strip() if isinstance(item, str) else item for item in value]
     if not found:
         raise ValueError(f"{name}: the list is empty. Leave the parameter out (None) to read without this filter.")
+    if numeric:
+        found = [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in found]
     for item in found:
         if not isinstance(item, str) or not item:
             raise ValueError(f"{name}: each id must be a non-empty string, got {item!r}.")
     return tuple(dict.fromkeys(found))
+
+
+def one_id(name: str, value: object) -> str:
+    """One id; a whole number is taken as its digits.
+
+    :raises ValueError: several, none, or something that is not an id.
+    """
+    found = ids(name, value, numeric=True)
+    if found is None or len(found) != 1:
+        raise ValueError(f"{name}: expected one id, got {value!r}.")
+    return found[0]
 
 
 def choices(name: str, value: object, allowed: Sequence[str], owner: str) -> tuple[str, ...] | None:
@@ -41,11 +57,7 @@ def choices(name: str, value: object, allowed: Sequence[str], owner: str) -> tup
     :param owner: whose values they are, for the error.
     :raises ValueError: as :func:`ids`, or a value outside the set.
     """
-    if isinstance(value, int):
-        value = str(value)
-    elif isinstance(value, Iterable) and not isinstance(value, str):
-        value = [str(item) if isinstance(item, int) else item for item in value]
-    found = ids(name, value)
+    found = ids(name, value, numeric=True)
     for item in found or ():
         if item not in allowed:
             raise ValueError(f"{name}: {item!r} is not one of {owner} ({', '.join(allowed)}).")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -26,6 +27,49 @@ class Page(Generic[R]):
     records: list[R]
     number: int
     next: str | None
+
+
+@dataclass(frozen=True)
+class OffsetRows(Generic[R]):
+    """One page's content.
+
+    :param call: the page's name in messages.
+    :param received: rows as they came, before any was dropped.
+    :param more: whether the LMS says that more follow; None where it says nothing.
+    """
+
+    call: str
+    records: list[R]
+    received: list[Any]
+    more: bool | None
+
+
+def by_offset(fetch: Callable[[int], OffsetRows[R]], start: int) -> Iterator[tuple[OffsetRows[R], int | None]]:
+    """Pages by the number of the first record, each with the next page's number, None after the last.
+
+    :param fetch: reads the page that begins at a record.
+    :param start: the first record, counted from 0.
+    :raises LmsBrokenPage: more records are announced and none come, or a page comes again.
+    """
+    seen: set[bytes] = set()
+    offset = start
+    while True:
+        rows = fetch(offset)
+        if rows.more and not rows.received:
+            raise LmsBrokenPage(f"{rows.call}: it holds no record, and yet says that more follow.")
+        if rows.received:
+            page = hashlib.sha256(msgspec.json.encode(rows.received)).digest()
+            if page in seen:
+                raise LmsBrokenPage(
+                    f"{rows.call}: it holds the same records as an earlier page, so the LMS ignores where to start. "
+                    "Nothing of this page was kept."
+                )
+            seen.add(page)
+        offset += len(rows.received)
+        done = not rows.received or rows.more is False
+        yield rows, None if done else offset
+        if done:
+            return
 
 
 def by_token(fetch: Callable[[str | None], Rows[R]], start: str | None) -> Iterator[Rows[R]]:

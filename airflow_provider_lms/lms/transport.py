@@ -17,7 +17,7 @@ import urllib3
 from airflow_provider_lms import __version__
 from airflow_provider_lms.lms.answers import Answer, refusal
 from airflow_provider_lms.lms.auth import Grant, TokenStore
-from airflow_provider_lms.lms.budget import Budget, Wait
+from airflow_provider_lms.lms.budget import Budget, Limits, Wait
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused, LmsTruncatedPage, LmsUnavailable
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,11 @@ class Transport:
         # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
         self._session.auth = lambda request: request
         self._session.headers.update({"Accept": accept, "User-Agent": f"airflow-provider-lms/{__version__}"})
+
+    @property
+    def limits(self) -> Limits:
+        """The account's request limits."""
+        return self._budget.limits
 
     def get(self, path: str, params: Params = (), *, page: int | None = None) -> Answer:
         """``GET`` below the base URL.

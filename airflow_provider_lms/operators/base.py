@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,9 +12,9 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from msgspec import Struct
 
     from airflow_provider_lms.hooks.base import Client
-    from airflow_provider_lms.lms.documents import Resource
     from airflow_provider_lms.lms.paging import Page
 
 
@@ -66,8 +66,16 @@ class LmsExtractOperator(BaseOperator):
         """The parameters of the listing as rendered, without those that are not set."""
 
     @abstractmethod
-    def resource(self) -> Resource[Any]:
-        """The listing that is read."""
+    def record(self) -> type[Struct]:
+        """The type of the listing's records."""
+
+    def read(self, client: Any, query: dict[str, Any]) -> Iterable[Page[Any]]:
+        """The listing: the client's method of that name, unless a subclass reads it otherwise.
+
+        :param client: as :meth:`connect` gave it.
+        """
+        pages: Iterable[Page[Any]] = getattr(client, self.resource_name)(**query)
+        return pages
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.
@@ -90,7 +98,7 @@ class LmsExtractOperator(BaseOperator):
         query = self.query()
         client = self.connect()
         try:
-            pages: Iterator[Page[Any]] = islice(getattr(client, self.resource_name)(**query), at_most)
+            pages = islice(self.read(client, query), at_most)
             if self.output_path is None:
                 from airflow_provider_lms.storage.xcom import collect
 
@@ -105,7 +113,7 @@ class LmsExtractOperator(BaseOperator):
             if (written := dataset.written()) is not None:
                 self.log.info("This task instance has written the dataset in an earlier try.")
                 return written
-            description = Description(self.resource_name, self.resource().record, client.base_url, _plain(query))
+            description = Description(self.resource_name, self.record(), client.base_url, _plain(query))
             return dataset.write(pages, description, Parts(JsonLines, part_bytes, part_seconds))
         finally:
             client.close()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from airflow_provider_lms.operators.base import LmsExtractOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.documents import Resource
+    from msgspec import Struct
+
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
 
 Ids: TypeAlias = "Sequence[str] | str | None"
@@ -40,10 +41,10 @@ class ISpringExtractOperator(LmsExtractOperator):
     def query(self) -> dict[str, Any]:
         return {} if self.page_size is None else {"page_size": self.page_size}
 
-    def resource(self) -> Resource[Any]:
+    def record(self) -> type[Struct]:
         from airflow_provider_lms.lms.ispring_records import RESOURCES
 
-        return RESOURCES[self.resource_name]
+        return RESOURCES[self.resource_name].record
 
 
 class ISpringCourseResultsOperator(ISpringExtractOperator):

@@ -30,8 +30,10 @@ def main() -> None:
     options = vars(parser.parse_args())
     port, latency = options.pop("port"), options.pop("latency")
     simulator = Simulator(World(**options), port=port, latency=latency)
-    print(f"iSpring Learn is simulated at {simulator.url}. The connection to it:", flush=True)
-    print(f"export AIRFLOW_CONN_ISPRING_LEARN_DEFAULT='{json.dumps(simulator.connection())}'", flush=True)
+    print(f"iSpring Learn and Zoho People are simulated at {simulator.url}. The connections to them:", flush=True)
+    for conn_type in simulator.vendors:
+        connection = json.dumps(simulator.connection(conn_type))
+        print(f"export AIRFLOW_CONN_{conn_type.upper()}_DEFAULT='{connection}'", flush=True)
     try:
         simulator.serve()
     except KeyboardInterrupt:

@@ -9,15 +9,20 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_lms.simulator.server import Simulator
+from airflow_provider_lms.simulator.zoho import Limits
 
 
 @pytest.fixture
 def lms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
-    """A running simulator; the connection ``ispring_learn_default`` leads to it.
+    """A running simulator; the connections ``ispring_learn_default`` and ``zoho_people_default`` lead to it.
 
-    What tasks share is kept in the test's ``tmp_path``, so that no test meets another's access token or budget.
+    Zoho's window and lock are scaled down to fractions of a second. What tasks share is kept in the test's
+    ``tmp_path``, so that no test meets another's access token or budget.
     """
     monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", (tmp_path / "lms_coordination.sqlite").as_uri())
-    with Simulator() as simulator:
-        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(simulator.connection()))
+    limits = Limits(window_seconds=0.1, lock_seconds=0.5)
+    with Simulator(zoho_limits=limits) as simulator:
+        for conn_type in simulator.vendors:
+            name = f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT"
+            monkeypatch.setenv(name, json.dumps(simulator.connection(conn_type)))
         yield simulator

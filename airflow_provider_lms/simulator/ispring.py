@@ -62,6 +62,9 @@ class ISpring(Vendor):
     def users(self) -> tuple[User, ...]:
         return self.world.people
 
+    def connection(self, url: str) -> dict[str, Any]:
+        return {"host": url, "login": self.client_id, "password": self.client_secret}
+
     def revoke_tokens(self, *, after_pages: int = 0) -> None:
         """Make every access token invalid, now or once that many more pages were served."""
         with self._mutex:

@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_lms.simulator.exchange import TEXT, Reply, Request
 from airflow_provider_lms.simulator.ispring import ISpring
+from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.simulator.world import World
+from airflow_provider_lms.simulator.zoho import Limits, Zoho
 
 
 class Simulator:
@@ -22,13 +24,23 @@ class Simulator:
     :param world: what there is to read.
     :param port: the port; 0 takes a free one.
     :param latency: seconds before each reply.
+    :param zoho_limits: what the Zoho People account may do; None for Zoho's own limits.
 
-    ``connections`` counts those that clients have opened.
+    ``vendors`` are the simulated vendors by connection type; ``connections`` counts those that clients have opened.
     """
 
-    def __init__(self, world: World | None = None, *, port: int = 0, latency: float = 0.0) -> None:
+    def __init__(
+        self,
+        world: World | None = None,
+        *,
+        port: int = 0,
+        latency: float = 0.0,
+        zoho_limits: Limits | None = None,
+    ) -> None:
         self.world = World() if world is None else world
         self.ispring = ISpring(self.world)
+        self.zoho = Zoho(self.world, zoho_limits)
+        self.vendors: dict[str, Vendor] = {"ispring_learn": self.ispring, "zoho_people": self.zoho}
         self.connections = 0
         self._latency = latency
         self._server = _Server(("127.0.0.1", port), self)
@@ -38,14 +50,9 @@ class Simulator:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def connection(self) -> dict[str, Any]:
-        """An Airflow connection to the simulated iSpring Learn, for ``AIRFLOW_CONN_ISPRING_LEARN_DEFAULT`` as JSON."""
-        return {
-            "conn_type": "ispring_learn",
-            "host": self.url,
-            "login": self.ispring.client_id,
-            "password": self.ispring.client_secret,
-        }
+    def connection(self, conn_type: str = "ispring_learn") -> dict[str, Any]:
+        """An Airflow connection to a simulated vendor; as JSON it is the value of an ``AIRFLOW_CONN_<ID>`` variable."""
+        return {"conn_type": conn_type, **self.vendors[conn_type].connection(self.url)}
 
     def __enter__(self) -> Simulator:
         self._thread.start()
@@ -64,7 +71,8 @@ class Simulator:
     def reply(self, request: Request) -> Reply:
         """The reply of the vendor that has the endpoint."""
         time.sleep(self._latency)
-        return self.ispring.reply(request) or Reply(status=404, content="Not found", media_type=TEXT)
+        replies = (vendor.reply(request) for vendor in self.vendors.values())
+        return next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
 
 
 class _Server(ThreadingHTTPServer):

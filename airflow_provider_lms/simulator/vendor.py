@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.faults import Fault
@@ -57,6 +58,13 @@ class Vendor(ABC):
                 planned.times -= 1
                 reply = planned.fault(request, reply)
             return reply
+
+    @abstractmethod
+    def connection(self, url: str) -> dict[str, Any]:
+        """The fields of an Airflow connection to this vendor.
+
+        :param url: where it is served.
+        """
 
     @abstractmethod
     def _answer(self, request: Request) -> Reply | None: ...

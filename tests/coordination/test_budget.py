@@ -188,6 +188,4 @@ def test_what_is_allowed_is_used(time: Time, clients: int) -> None:
     chance = random.Random(3)
     started = time.now
     counted = _run(time, 30, 60.0, clients, 600, (chance.uniform(0.1, 0.6) for _ in itertools.count()))
-    least = Limits(requests=30, window_seconds=60).seconds(600)
-    assert least == 19 * 60
-    assert counted[-1] - started < 1.03 * least
+    assert counted[-1] - started < 1.03 * 19 * 60

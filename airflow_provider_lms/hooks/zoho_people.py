@@ -1,0 +1,88 @@
+"""Connections of type ``zoho_people``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_lms.connections import ZOHO_DATA_CENTERS, ZOHO_PEOPLE
+from airflow_provider_lms.hooks.base import LmsHook, checked_url, field_behaviour, form_widgets
+from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
+from airflow_provider_lms.lms.zoho_people_answers import refused
+from airflow_provider_lms.lms.zoho_people_auth import RefreshToken
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+_TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
+_API_PATH = "/api/v1"
+
+
+class ZohoPeopleHook(LmsHook):
+    """Connects to the LMS of Zoho People.
+
+    :param zoho_people_conn_id: the connection.
+    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
+    """
+
+    conn_name_attr = "zoho_people_conn_id"
+    default_conn_name = "zoho_people_default"
+    conn_type = ZOHO_PEOPLE.name
+    hook_name = ZOHO_PEOPLE.label
+    connection_type = ZOHO_PEOPLE
+
+    def __init__(self, zoho_people_conn_id: str = default_conn_name, *, max_wait: float = 900.0) -> None:
+        super().__init__(max_wait=max_wait)
+        self.zoho_people_conn_id = zoho_people_conn_id
+
+    def get_conn(self) -> ZohoPeopleClient:
+        """A client with a session of its own; nothing is sent yet.
+
+        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
+        """
+        return self.client(self.get_connection(self.zoho_people_conn_id), max_wait=self._max_wait)
+
+    def client(
+        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
+    ) -> ZohoPeopleClient:
+        settings = self._settings(connection)
+        client_id, client_secret = self._credentials(connection)
+        refresh_token = settings["refresh_token"]
+        if not refresh_token:
+            raise ValueError(f"Connection {connection.conn_id!r}, extra 'refresh_token': it must be set.")
+        domain = ZOHO_DATA_CENTERS[settings["data_center"]]
+
+        def url(host: str) -> str:
+            override = (settings[f"{host}_url"] or "").rstrip("/")
+            name = f"Connection {connection.conn_id!r}, {host}_url"
+            return checked_url(name, override or f"https://{host}.{domain}", allow_http=settings["allow_http"])
+
+        grant = RefreshToken(
+            url("accounts").removesuffix(_TOKEN_PATH) + _TOKEN_PATH,
+            client_id,
+            client_secret,
+            refresh_token,
+            settings["data_center"],
+        )
+        transport = self._transport(
+            url("people").removesuffix(_API_PATH) + _API_PATH,
+            grant,
+            settings,
+            client_id=client_id,
+            secrets=(client_secret, refresh_token),
+            timeout=timeout,
+            fresh=fresh,
+            refused=refused,
+            max_wait=max_wait,
+        )
+        return ZohoPeopleClient(transport)
+
+    # Airflow looks for these two in the class itself, not in its bases.
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The extras of the form, below Airflow 3.2."""
+        return form_widgets(ZOHO_PEOPLE)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Labels and examples of the form, below Airflow 3.2."""
+        return field_behaviour(ZOHO_PEOPLE)

@@ -1,0 +1,135 @@
+"""Zoho People's listings: what their rows hold, and how they become records.
+
+Source: the vendor's page "Individual Learner, Individual Course All Entities of a Specify Entity Type Progress". It
+prints a sample of offline tests alone; fields of other entity types are kept as they come. The fields of course
+progress, courses and batches are not documented: these are the ones that others met.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from airflow_provider_lms.lms.records import Record
+
+ENTITY_TYPES: Mapping[int, str] = dict(
+    enumerate(
+        (
+            "offline_tests",
+            "online_tests",
+            "assignments",
+            "files",
+            "contents",
+            "sessions",
+            "links",
+            "pre_learning_tests",
+            "post_learning_tests",
+            "feedbacks",
+        )
+    )
+)
+"""The kinds of entities of a course, by Zoho's number."""
+
+Scalar: TypeAlias = int | float | str | None
+
+
+class EntityProgress(Record, kw_only=True):
+    """A learner's progress in one entity of a course, such as a test.
+
+    ``learner_id`` is the one that was asked for; where Zoho answers with another id, that is ``response_learner_id``.
+    ``duration`` is Zoho's text, such as "10 minutes"; ``duration_minutes`` is its value where it can be read.
+    ``status`` is Zoho's word: only "completed" is documented.
+    """
+
+    course_id: str
+    batch_id: str | None = None
+    learner_id: str
+    response_learner_id: str | None = None
+    entity_type: int
+    entity_type_name: str
+    test_id: str | None = None
+    test_name: str | None = None
+    status: str | None = None
+    is_mandatory: bool | None = None
+    user_mark: Scalar = None
+    test_mark: Scalar = None
+    maximum_attempts_allowed: Scalar = None
+    duration: Scalar = None
+    duration_minutes: float | None = None
+
+
+class CourseProgress(Record, kw_only=True):
+    """A learner's progress in a course. Dates are Zoho's text, whose format is not documented."""
+
+    course_id: str
+    batch_id: str | None = None
+    learner_id: str
+    response_learner_id: str | None = None
+    course_name: str | None = None
+    course_type: Scalar = None
+    batch_name: str | None = None
+    enrolled_date: Scalar = None
+    completion_date: Scalar = None
+    completion_percentage: Scalar = None
+    completion_status: Scalar = None
+    completed_entities_count: Scalar = None
+    total_entities_count: Scalar = None
+    manager_evaluation_marks: Scalar = None
+
+
+class Course(Record, kw_only=True):
+    """A course; fields that Zoho sends beside these are kept."""
+
+    course_id: str
+    course_name: str | None = None
+    course_type: Scalar = None
+
+
+class Batch(Record, kw_only=True):
+    """A batch of a blended course; fields that Zoho sends beside these are kept."""
+
+    course_id: str
+    batch_id: str
+    batch_name: str | None = None
+
+
+RECORDS: Mapping[str, type[Record]] = {
+    "entity_progress": EntityProgress,
+    "course_progress": CourseProgress,
+    "courses": Course,
+    "batches": Batch,
+}
+"""The types of records by the name of the client's method."""
+
+
+def with_text_ids(value: Any) -> Any:
+    """The same with every id as text: 18 digits do not fit into the numbers of many readers."""
+    if isinstance(value, list):
+        return [with_text_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _texts(item) if name == "id" or name.endswith(_ID_NAMES) else with_text_ids(item)
+        for name, item in value.items()
+    }
+
+
+def minutes(duration: object) -> float | None:
+    """The minutes that a duration text means, where all of it can be read: "1 hour 30 minutes", "45 mins"."""
+    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
+        return None
+    return sum(float(amount.replace(",", ".")) * _MINUTES[unit[0].lower()] for amount, unit in _PART.findall(duration))
+
+
+_ID_NAMES = ("Id", "Ids", "ID", "IDs", "erecno", "Erecno")
+_UNIT = r"(?:hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
+_PART = re.compile(rf"(\d+(?:[.,]\d+)?)\s*({_UNIT})\b", re.IGNORECASE)
+_DURATION = re.compile(rf"\s*(?:\d+(?:[.,]\d+)?\s*{_UNIT}\b\.?,?\s*(?:and\s+)?)+", re.IGNORECASE)
+_MINUTES = {"h": 60.0, "m": 1.0, "s": 1 / 60}
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else with_text_ids(value)

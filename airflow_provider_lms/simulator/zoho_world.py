@@ -1,0 +1,136 @@
+"""The simulator's people and courses as Zoho People knows them: under 18-digit ids, with entities of ten types."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_lms.simulator import world as worlds
+
+_SELF_PACED, _BLENDED = 1, 2
+_NAMES = (
+    ("testId", "testName", "Offline test"),
+    ("testId", "testName", "Online test"),
+    ("assignmentId", "assignmentName", "Assignment"),
+    ("fileId", "fileName", "File"),
+    ("contentId", "contentName", "Content"),
+    ("sessionId", "sessionName", "Session"),
+    ("linkId", "linkName", "Link"),
+    ("testId", "testName", "Pre-learning test"),
+    ("testId", "testName", "Post-learning test"),
+    ("feedbackId", "feedbackName", "Feedback"),
+)
+_TESTS = (0, 1, 7, 8)
+
+
+@dataclass(frozen=True)
+class Learner:
+    id: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    id: str
+    name: str
+    course_id: str
+
+    def row(self) -> dict[str, Any]:
+        return {"batchId": self.id, "batchName": self.name, "capacity": "40", "startDate": "05-01-2026"}
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course; one with batches is blended."""
+
+    id: str
+    number: int
+    name: str
+    batches: tuple[Batch, ...]
+
+    def row(self) -> dict[str, Any]:
+        kind = _BLENDED if self.batches else _SELF_PACED
+        return {"courseId": int(self.id), "courseName": self.name, "courseType": kind, "courseCode": f"C-{self.number}"}
+
+
+class ZohoWorld:
+    """A world in Zoho's terms. Every second course is blended; its learners are in one of two batches.
+
+    :param world: the people and courses.
+    """
+
+    def __init__(self, world: worlds.World) -> None:
+        self._world = world
+
+    @cached_property
+    def courses(self) -> tuple[Course, ...]:
+        return tuple(
+            Course(
+                id=_id(1, number),
+                number=number,
+                name=course.title,
+                batches=tuple(
+                    Batch(_id(2, number * 10 + position), f"Batch {position + 1}", _id(1, number))
+                    for position in range(2 if number % 2 else 0)
+                ),
+            )
+            for number, course in enumerate(self._world.catalog)
+        )
+
+    @cached_property
+    def everyone(self) -> tuple[Learner, ...]:
+        return tuple(Learner(_id(3, number), number) for number in range(self._world.users))
+
+    def learners(self, course: Course, batch: Batch | None) -> Sequence[Learner]:
+        """The learners of a self-paced course, or of a batch."""
+        if batch is None:
+            return self.everyone
+        return self.everyone[course.batches.index(batch) :: len(course.batches)]
+
+    def entities(self, course: Course, learner: Learner, kind: int) -> list[dict[str, Any]]:
+        """A learner's progress in all entities of a type: one for each module of the course, of files ten."""
+        chance = random.Random(f"{self._world.seed}/{course.id}/{learner.id}/{kind}")  # noqa: S311
+        count = self._world.modules * (10 if kind == 3 else 1)
+        return [self._entity(chance, course, kind, position) for position in range(count)]
+
+    def course_progress(self, course: Course, learner: Learner) -> dict[str, Any]:
+        """What Zoho tells of a learner in a course."""
+        rows = [row for kind in range(10) for row in self.entities(course, learner, kind)]
+        done = sum(row["status"] == "completed" for row in rows)
+        batch = next((batch for batch in course.batches if learner in self.learners(course, batch)), None)
+        progress = {
+            "learnerId": int(learner.id),
+            "courseId": int(course.id),
+            "courseName": course.name,
+            "courseType": _BLENDED if course.batches else _SELF_PACED,
+            "enrolledDate": "05-01-2026",
+            "completionPercentage": 100 * done // len(rows),
+            "completionStatus": "completed" if done == len(rows) else "inprogress",
+            "completedEntitiesCount": done,
+            "totalEntitiesCount": len(rows),
+        }
+        return progress | ({} if batch is None else {"batchId": int(batch.id), "batchName": batch.name})
+
+    def _entity(self, chance: random.Random, course: Course, kind: int, position: int) -> dict[str, Any]:
+        id_name, name, word = _NAMES[kind]
+        row: dict[str, Any] = {
+            "duration": chance.choice(("10 minutes", "1 hour", "1 hour 30 minutes")),
+            id_name: int(_id(4 + kind, course.number * 1_000 + position)),
+            name: f"{word} {position + 1}",
+            "isMandatory": chance.random() < 0.5,
+            "status": chance.choice(("completed", "completed", "inprogress", "notstarted")),
+        }
+        if kind in _TESTS:
+            mark = chance.randint(0, 100) if row["status"] == "completed" else None
+            row |= {"userMark": mark, "testMark": 100}
+            if chance.random() < 0.5:
+                row["maximumAttemptsAllowed"] = chance.choice((1, 3, "unlimited"))
+        return row
+
+
+def _id(kind: int, number: int) -> str:
+    """18 digits, beyond what a double holds exactly."""
+    return str(100_002_000_000_000_001 + kind * 10_000_000 + number * 2)
