@@ -55,6 +55,8 @@ class Airflow:
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+            # Only what is asked for runs: no DAG by its own schedule.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()},
             **(settings or {}),
         }

@@ -157,6 +157,7 @@ def test_a_local_file_that_cannot_be_used_says_so(tmp_path: Path, damage: str) -
 
 
 def test_redis_that_is_not_there_says_so_without_its_password() -> None:
+    pytest.importorskip("redis")
     store = RedisStore("redis://somebody:hidden-word@127.0.0.1:1/3")
     with pytest.raises(
         CoordinationError, match=r"redis://127\.0\.0\.1:1/3, by which tasks share .*ConnectionError"

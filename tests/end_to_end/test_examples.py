@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_records
 from tests.rows import delivered, ordered, present
 
@@ -55,6 +56,23 @@ def test_the_results_example_writes_yesterdays_completions_course_by_course(
     assert {folder.name for folder in folders} == {f"course={course.id}" for course in lms.ispring.courses}
     assert len(yesterday) > 0
     assert ordered(found) == ordered(yesterday)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_zoho_example_writes_everybodys_progress_course_by_course(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(window_seconds=0.2, lock_seconds=1)
+    with Simulator(World(users=3, courses=2, modules=2), zoho_limits=limits) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(lms.connection("zoho_people")))
+        _run("zoho_people_progress", tmp_path)
+        folders = {folder.name: folder for folder in tmp_path.glob("*/course=*")}
+        assert set(folders) == {f"course={course.id}" for course in lms.zoho.courses}
+        for course in lms.zoho.courses:
+            found = present(read_records(str(folders[f"course={course.id}"])))
+            expected = lms.zoho.entity_progress(course)
+            assert sorted(row["status"] for row in found) == sorted(row["status"] for row in expected)
+    assert (lms.zoho.locks, len(lms.zoho.tokens)) == (0, 1)
 
 
 def _run(dag: str, output: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_lms.simulator import Simulator, World, faults
+from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_manifest, read_records
 from dev.standalone import Airflow
 from tests.conftest import RESULTS
@@ -29,7 +30,8 @@ class Stage:
         self.airflow = airflow
         self.simulators = simulators
         self.output = output
-        self.runs = {dag: airflow.run(dag, {"output": f"file://{output}"}) for dag in ("every_size", "failing")}
+        dags = ("every_size", "failing", "zoho_at_once")
+        self.runs = {dag: airflow.run(dag, {"output": f"file://{output}"}) for dag in dags}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +44,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with ExitStack() as stack:
         simulators = {name: stack.enter_context(Simulator(world)) for name, world in worlds.items()}
         connections = {name: simulator.connection() for name, simulator in simulators.items()}
+        limits = Limits(window_seconds=1.0, lock_seconds=5.0, token_window_seconds=10.0)
+        zoho = stack.enter_context(Simulator(World(users=4, courses=8, modules=1), zoho_limits=limits))
+        simulators["zoho"], connections["zoho"] = zoho, zoho.connection("zoho_people")
         connections["rows_refused"]["password"] = WRONG
         simulators["rows_broken"].ispring.fail(RESULTS, faults.cut_document(), on=2, times=9)
         dags = Path(__file__).parent / "dags"
-        airflow = stack.enter_context(Airflow(home, dags, connections))
+        airflow = stack.enter_context(Airflow(home, dags, connections, {"AIRFLOW__CORE__PARALLELISM": "8"}))
         yield Stage(airflow, simulators, output)
 
 
@@ -58,6 +63,18 @@ def test_a_dataset_holds_just_the_rows_of_the_world(stage: Stage, name: str) -> 
     assert len(found) == len(expected) == manifest["records"] == (9 if name == "rows_one_by_one" else int(name[5:]))
     assert found == expected
     assert manifest["run"]["run_id"] == stage.runs["every_size"]["dag_run_id"]
+
+
+def test_eight_tasks_at_once_share_zohos_budget_and_one_token(stage: Stage) -> None:
+    assert stage.runs["zoho_at_once"]["state"] == "success"
+    zoho = stage.simulators["zoho"].zoho
+    assert (zoho.locks, len(zoho.tokens)) == (0, 1)
+    for course in zoho.courses:
+        found = list(read_records(str(stage.output / "zoho" / course.id)))
+        expected = zoho.entity_progress(course)
+        assert len(found) == len(expected)
+        assert sorted(map(_entity, found)) == sorted(map(_entity, expected))
+    assert "4 learners, 10 entity types: 40 calls, less than a minute at the budget of 30 calls in 1 s." in _logs(stage)
 
 
 def test_a_failing_task_fails_its_run_and_writes_nothing(stage: Stage) -> None:
@@ -83,6 +100,7 @@ def test_no_learner_is_in_a_log(stage: Stage) -> None:
     world = stage.simulators["rows_one_by_one"].world
     private = [*(user.id for user in world.people), *(user.email for user in world.people)]
     private += [user.id for user in stage.simulators["rows_broken"].world.people]
+    private += [learner.id for learner in stage.simulators["zoho"].zoho.world.everyone]
     assert "records in" in logs
     assert [each for each in private if each in logs] == []
 
@@ -125,8 +143,21 @@ def test_the_form_is_described_to_the_ui(stage: Stage) -> None:
     assert form["standard_fields"]["host"]["title"] == "API host"
 
 
+def _entity(row: dict[str, Any]) -> tuple[str, ...]:
+    """An entity and its status; learners have other states of the same."""
+    ids = ("testId", "assignmentId", "fileId", "contentId", "sessionId", "linkId", "feedbackId")
+    return str(next(row[name] for name in ids if row.get(name))), str(row["status"]), str(row["duration"])
+
+
 def _secrets(simulator: Simulator) -> list[str]:
-    return [simulator.ispring.client_secret, *simulator.ispring.tokens]
+    zoho = simulator.zoho
+    return [
+        simulator.ispring.client_secret,
+        *simulator.ispring.tokens,
+        zoho.client_secret,
+        zoho.refresh_token,
+        *zoho.tokens,
+    ]
 
 
 def _logs(stage: Stage) -> str:
