@@ -95,6 +95,7 @@ class LmsHook(BaseHook, ABC):
     ) -> Transport:
         """A transport that shares the account's request budget, lock and access token with all other tasks."""
         store = shared_store()
+        log.info("Request budget, lock and access token are shared %s.", store.reach)
         if (warning := gap(store)) is not None:
             log.warning(warning)
         host = urlsplit(url).netloc
