@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from airflow_provider_lms.coordination.store import Store, Wait
+from airflow_provider_lms.coordination.store import CoordinationError, Store, Wait
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.budget import Limits
@@ -69,6 +70,7 @@ class SharedBudget:
         self._holder = uuid.uuid4().hex[:16]
         self._span = limits.window_seconds * _MARGIN
         self._grace = max(1.0, limits.window_seconds / 12)
+        self._queues = False
 
     def acquire(self) -> Wait | None:
         """Count one request, or say when to ask again.
@@ -78,7 +80,9 @@ class SharedBudget:
         if self.limits.requests is None and self.limits.requests_per_day is None:
             account, now = self._store.read(self._key, Account)
             return _locked(account, now)
-        return self._store.change(self._key, Account, self._take)
+        wait = self._store.change(self._key, Account, self._take)
+        self._queues = wait is not None
+        return wait
 
     def answered(self) -> None:
         """A request that was acquired is over, whatever came of it.
@@ -100,6 +104,17 @@ class SharedBudget:
 
         self._store.change(self._key, Account, close)
         return length
+
+    def leave(self) -> None:
+        """Give up a place in the queue, so that nobody waits for it to be lost."""
+
+        def clear(account: Account, _: float) -> None:
+            account.queue = [place for place in account.queue if place.holder != self._holder]
+
+        if self._queues:
+            self._queues = False
+            with suppress(CoordinationError):  # the place is lost by itself a little later
+                self._store.change(self._key, Account, clear)
 
     def _take(self, account: Account, now: float) -> Wait | None:
         account.day = [count for count in account.day if count.until + _DAY > now]

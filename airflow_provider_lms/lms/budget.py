@@ -49,5 +49,8 @@ class Budget(Protocol):
     def answered(self) -> None:
         """A request that was acquired is over, whatever came of it."""
 
+    def leave(self) -> None:
+        """Nothing more will be asked for."""
+
     def lock(self, seconds: float | None) -> float:
         """Let nobody send for that long (None: the account's ``lock_seconds``); return the length taken."""

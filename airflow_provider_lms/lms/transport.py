@@ -90,6 +90,7 @@ class Transport:
 
     def close(self) -> None:
         self._session.close()
+        self._budget.leave()
 
     def _authorised(self, call: str, path: str, params: Params) -> Answer:
         token, _ = self._token()

@@ -121,6 +121,15 @@ def test_a_waiter_that_does_not_come_back_loses_its_place(time: Time) -> None:
     assert send(last) == 0
 
 
+def test_who_leaves_gives_up_its_place(time: Time) -> None:
+    make = account(requests=1, window_seconds=60)
+    first, leaver, last = make(), make(), make()
+    assert [send(client) > 0 for client in (first, leaver, last)] == [False, True, True]
+    leaver.leave()
+    time.now += 61
+    assert send(last) == 0
+
+
 def test_a_lock_stops_everybody_until_its_end(time: Time) -> None:
     make = account(lock_seconds=300)
     one, other = make(), make()

@@ -19,7 +19,7 @@ from tests.rows import present
 
 TOKEN = "POST /oauth/v2/token"
 URL = "AIRFLOW__LMS__COORDINATION_URL"
-# Learners (each is read with 8 calls), requests per window, and its seconds; "25,30,6" is 200 calls at a tenth of the time.
+# Learners (each is read with 8 calls), requests per window, and its seconds: "25,30,6" is 200 calls, ten times as fast.
 LEARNERS, REQUESTS, WINDOW = map(float, os.environ.get("LMS_FLEET", "5,10,1").split(","))
 LIMITS = Limits(requests=int(REQUESTS), window_seconds=WINDOW, lock_seconds=3 * WINDOW, token_window_seconds=20.0)
 
