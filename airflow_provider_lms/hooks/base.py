@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
@@ -39,7 +39,10 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-class LmsHook(BaseHook, ABC):
+C = TypeVar("C", bound=Client)
+
+
+class LmsHook(BaseHook, ABC, Generic[C]):
     """Base of the hooks: a subclass names its connection type and builds a client from a connection.
 
     :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
@@ -52,10 +55,18 @@ class LmsHook(BaseHook, ABC):
         super().__init__()
         self._max_wait = max_wait
 
+    def get_conn(self) -> C:
+        """A client with a session of its own; nothing is sent yet.
+
+        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
+        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
+        """
+        return self.client(self.get_connection(self._connection_id()), max_wait=self._max_wait)
+
     @abstractmethod
     def client(
         self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
-    ) -> Client:
+    ) -> C:
         """A client for a connection that is already at hand.
 
         :param connection: what to connect to.

@@ -17,7 +17,7 @@ _TOKEN_PATH = "/api/v3/token"  # noqa: S105
 _ACCEPT = {"auto": "application/json, application/xml;q=0.5", "json": "application/json", "xml": "application/xml"}
 
 
-class ISpringLearnHook(LmsHook):
+class ISpringLearnHook(LmsHook[ISpringLearnClient]):
     """Connects to iSpring Learn.
 
     :param ispring_learn_conn_id: the connection.
@@ -33,13 +33,6 @@ class ISpringLearnHook(LmsHook):
     def __init__(self, ispring_learn_conn_id: str = default_conn_name, *, max_wait: float = 900.0) -> None:
         super().__init__(max_wait=max_wait)
         self.ispring_learn_conn_id = ispring_learn_conn_id
-
-    def get_conn(self) -> ISpringLearnClient:
-        """A client with a session of its own; nothing is sent yet.
-
-        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
-        """
-        return self.client(self.get_connection(self.ispring_learn_conn_id), max_wait=self._max_wait)
 
     def client(
         self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False

@@ -17,7 +17,7 @@ _TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
 _API_PATH = "/api/v1"
 
 
-class ZohoPeopleHook(LmsHook):
+class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
     """Connects to the LMS of Zoho People.
 
     :param zoho_people_conn_id: the connection.
@@ -33,13 +33,6 @@ class ZohoPeopleHook(LmsHook):
     def __init__(self, zoho_people_conn_id: str = default_conn_name, *, max_wait: float = 900.0) -> None:
         super().__init__(max_wait=max_wait)
         self.zoho_people_conn_id = zoho_people_conn_id
-
-    def get_conn(self) -> ZohoPeopleClient:
-        """A client with a session of its own; nothing is sent yet.
-
-        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
-        """
-        return self.client(self.get_connection(self.zoho_people_conn_id), max_wait=self._max_wait)
 
     def client(
         self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
