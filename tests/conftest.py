@@ -22,8 +22,8 @@ from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.transport import Transport
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people_answers import refused
-from airflow_provider_lms.lms.zoho_people_auth import RefreshToken
+from airflow_provider_lms.lms.zoho_people.answers import refused
+from airflow_provider_lms.lms.zoho_people.auth import RefreshToken
 from airflow_provider_lms.simulator import Simulator
 
 pytest_plugins = ["airflow_provider_lms.simulator.fixture"]

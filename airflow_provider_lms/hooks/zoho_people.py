@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_lms.connections import ZOHO_DATA_CENTERS, ZOHO_PEOPLE
 from airflow_provider_lms.hooks.base import LmsHook, checked_url, field_behaviour, form_widgets
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people_answers import refused
-from airflow_provider_lms.lms.zoho_people_auth import RefreshToken
+from airflow_provider_lms.lms.zoho_people.answers import refused
+from airflow_provider_lms.lms.zoho_people.auth import RefreshToken
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

@@ -42,7 +42,7 @@ class ISpringExtractOperator(LmsExtractOperator):
         return {} if self.page_size is None else {"page_size": self.page_size}
 
     def record(self) -> type[Struct]:
-        from airflow_provider_lms.lms.ispring_records import RESOURCES
+        from airflow_provider_lms.lms.ispring.records import RESOURCES
 
         return RESOURCES[self.resource_name].record
 

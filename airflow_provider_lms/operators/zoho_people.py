@@ -41,7 +41,7 @@ class ZohoPeopleExtractOperator(LmsExtractOperator):
         return {name: value for name, value in given.items() if value is not None}
 
     def record(self) -> type[Struct]:
-        from airflow_provider_lms.lms.zoho_people_records import RECORDS
+        from airflow_provider_lms.lms.zoho_people.records import RECORDS
 
         return RECORDS[self.resource_name]
 
@@ -83,7 +83,7 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
         self.on_unknown_learner = on_unknown_learner
 
     def read(self, client: ZohoPeopleClient, query: dict[str, Any]) -> Iterable[Page[Any]]:
-        from airflow_provider_lms.lms.zoho_people_sweep import EntityProgressSweep
+        from airflow_provider_lms.lms.zoho_people.sweep import EntityProgressSweep
 
         return EntityProgressSweep(client, **query)
 
@@ -114,7 +114,7 @@ class ZohoPeopleCourseProgressOperator(ZohoPeopleExtractOperator):
         self.learner_id = learner_id
 
     def read(self, client: ZohoPeopleClient, query: dict[str, Any]) -> Iterable[Page[Any]]:
-        from airflow_provider_lms.lms.zoho_people_sweep import course_progress
+        from airflow_provider_lms.lms.zoho_people.sweep import course_progress
 
         return course_progress(client, **query)
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsBrokenPage
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.ispring_records import COMPLETION_STATUSES
+from airflow_provider_lms.lms.ispring.records import COMPLETION_STATUSES
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.world import BLOCKED
 from tests.conftest import RESULTS, TOKEN

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_provider_lms.lms import errors
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people_records import ENTITY_TYPES, minutes
-from airflow_provider_lms.lms.zoho_people_sweep import EntityProgressSweep, course_progress
+from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes
+from airflow_provider_lms.lms.zoho_people.sweep import EntityProgressSweep, course_progress
 from airflow_provider_lms.simulator import Simulator, World, faults
 from tests.conftest import ZOHO_TOKEN
 from tests.rows import rows

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_lms.lms.ispring_records import CourseResult
+from airflow_provider_lms.lms.ispring.records import CourseResult
 from airflow_provider_lms.lms.paging import Page
 from airflow_provider_lms.storage import dataset as datasets
 from airflow_provider_lms.storage import read_manifest, read_records

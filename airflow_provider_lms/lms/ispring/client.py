@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack,
 from airflow_provider_lms.lms.documents import PageDecoder, Resource, Rows
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsBrokenPage
 from airflow_provider_lms.lms.filters import Range, choices, date_range, ids, whole
-from airflow_provider_lms.lms.ispring_records import (
+from airflow_provider_lms.lms.ispring.records import (
     COMPLETION_STATUSES,
     COURSE_RESULTS,
     COURSES,

@@ -11,8 +11,8 @@ from airflow_provider_lms.lms.errors import LmsBrokenPage
 from airflow_provider_lms.lms.paging import OffsetRows
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params
-from airflow_provider_lms.lms.zoho_people_answers import NO_RECORDS, content, error_code
-from airflow_provider_lms.lms.zoho_people_records import ENTITY_TYPES, minutes, with_text_ids
+from airflow_provider_lms.lms.zoho_people.answers import NO_RECORDS, content, error_code
+from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes, with_text_ids
 
 R = TypeVar("R", bound=Record)
 Row: TypeAlias = dict[str, Any]

@@ -11,8 +11,8 @@ from airflow_provider_lms.lms.filters import choices, one_id, whole
 from airflow_provider_lms.lms.paging import OffsetRows, Page, by_offset
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params, Transport
-from airflow_provider_lms.lms.zoho_people_pages import Listing, chained, entity, learner, named, within
-from airflow_provider_lms.lms.zoho_people_records import (
+from airflow_provider_lms.lms.zoho_people.pages import Listing, chained, entity, learner, named, within
+from airflow_provider_lms.lms.zoho_people.records import (
     ENTITY_TYPES,
     Batch,
     Course,

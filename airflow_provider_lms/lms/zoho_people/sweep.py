@@ -14,8 +14,8 @@ from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
 from airflow_provider_lms.lms.filters import ids, one_id
 from airflow_provider_lms.lms.paging import Page
-from airflow_provider_lms.lms.zoho_people import Id, ZohoPeopleClient, entity_type_numbers
-from airflow_provider_lms.lms.zoho_people_records import CourseProgress, EntityProgress
+from airflow_provider_lms.lms.zoho_people.client import Id, ZohoPeopleClient, entity_type_numbers
+from airflow_provider_lms.lms.zoho_people.records import CourseProgress, EntityProgress
 
 log = logging.getLogger(__name__)
 
