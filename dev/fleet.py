@@ -43,7 +43,7 @@ class Member:
 class Fleet:
     """Members that are ready to read. Use it as a context manager.
 
-    :param folder: where they leave what they read.
+    :param folder: where they leave what they read, and their log.
     :param connection: the Airflow connection ``zoho_people_default``.
     """
 
@@ -53,11 +53,14 @@ class Fleet:
         self._killed: set[int] = set()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plan.json").write_text(json.dumps([asdict(member) for member in members]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "dev.fleet", str(folder)],
-            cwd=ROOT,
-            env={**os.environ, "AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT": json.dumps(connection)},
-        )
+        with (folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dev.fleet", str(folder)],
+                cwd=ROOT,
+                env={**os.environ, "AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT": json.dumps(connection)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def __enter__(self) -> Fleet:
         self._wait("ready", range(len(self._members)), 120)

@@ -79,13 +79,14 @@ class Transport:
         """The account's request limits."""
         return self._budget.limits
 
-    def get(self, path: str, params: Params = (), *, page: int | None = None) -> Answer:
+    def get(self, path: str, params: Params = (), *, page: int | None = None, shown: str | None = None) -> Answer:
         """``GET`` below the base URL.
 
         :param params: query parameters, in order; names may repeat.
         :param page: the page's number, for messages.
+        :param shown: the path for messages, where it must not be shown as it is.
         """
-        call = f"GET {path}" + ("" if page is None else f", page {page}")
+        call = f"GET {shown or path}" + ("" if page is None else f", page {page}")
         return self._patiently(lambda: self._authorised(call, path, params))
 
     def close(self) -> None:

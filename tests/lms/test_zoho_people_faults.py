@@ -285,24 +285,32 @@ def test_a_token_is_a_success_at_any_status(lms: Simulator, zoho: ZohoPeopleClie
 def test_no_secret_token_or_learner_is_in_logs_and_errors(
     lms: Simulator, connect_zoho: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="airflow_provider_lms")
     course = lms.zoho.courses[0]
-    call = f"GET /api/v1/courses/{course.id}/course-progress"
+    learner = lms.zoho.world.everyone[0].id
+    calls = {
+        f"GET /api/v1/courses/{course.id}/course-progress": lambda zoho: zoho.course_progress(course.id),
+        f"GET /api/v1/courses/{course.id}/learners/{learner}/progress": lambda zoho: zoho.entity_progress(
+            course.id, learner, 0
+        ),
+    }
     said = []
     for change in (
         faults.cut_document(),
         answer(401, {"code": 7213, "message": lms.zoho.world.everyone[0].id}),
-        faults.truncated(),
+        faults.cut_document(0.9),
         answer(200, {"courseProgress": [{"learner": 1, "name": "Amara Okafor"}]}),
         answer(200, {"code": 7209, "message": "Amara Okafor"}),
     ):
-        lms.zoho.fail(call, change, times=2)
-        try:
-            list(connect_zoho(lms, max_wait=1).course_progress(course.id))
-        except errors.LmsError as error:
-            said.append(repr(error))
+        for call, read in calls.items():
+            lms.zoho.fail(call, change, times=2)
+            try:
+                list(read(connect_zoho(lms, max_wait=1)))
+            except errors.LmsError as error:
+                said.append(repr(error))
     everything = "\n".join([*said, *(record.getMessage() for record in caplog.records)])
     private = [lms.zoho.client_secret, lms.zoho.refresh_token, *lms.zoho.tokens, "Amara Okafor"]
     private += [learner.id for learner in lms.zoho.world.everyone]
-    assert len(said) == 5
+    assert len(said) == 10
+    assert "GET /courses/100002000010000001/learners/{learnerId}/progress, page 1" in everything
     assert not [each for each in private if each in everything]

@@ -11,7 +11,7 @@ from airflow_provider_lms.lms.filters import choices, one_id, whole
 from airflow_provider_lms.lms.paging import OffsetRows, Page, by_offset
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params, Transport
-from airflow_provider_lms.lms.zoho_people.pages import Listing, chained, entity, learner, named, within
+from airflow_provider_lms.lms.zoho_people.pages import LEARNER, Listing, chained, entity, learner, named, within
 from airflow_provider_lms.lms.zoho_people.records import (
     ENTITY_TYPES,
     Batch,
@@ -93,11 +93,12 @@ class ZohoPeopleClient:
         (number,) = entity_type_numbers("entity_type", entity_type)
         # The page calls 0 the default and the parameter mandatory, so it is always sent.
         listing = Listing(
-            f"{_course(asked)}/learners/{quote(asked['learnerId'], safe='')}/progress",
+            f"{_course(asked)}/learners/{LEARNER}/progress",
             "learnerProgress",
             EntityProgress,
             chained(learner(asked), within(asked), entity(number)),
             params=(("entityType", str(number)),),
+            learner=asked["learnerId"],
         )
         return self._pages(listing, start)
 
@@ -131,15 +132,15 @@ class ZohoPeopleClient:
             params = (("progressType", choice),)
         if not asked.keys() & {"courseId", "learnerId"}:
             raise ValueError("course_id: give a course_id, a learner_id or both.")
-        path = _course(asked) if "courseId" in asked else ""
-        if "learnerId" in asked:
-            path += f"/learners/{quote(asked['learnerId'], safe='')}"
+        course = _course(asked) if "courseId" in asked else ""
+        one = f"/learners/{LEARNER}" if "learnerId" in asked else ""
         listing = Listing(
-            f"{path}/course-progress",
+            f"{course}{one}/course-progress",
             "courseProgress",
             CourseProgress,
             chained(learner(asked), within(asked)),
             params=params,
+            learner=asked.get("learnerId", ""),
         )
         return self._pages(listing, start)
 
@@ -161,8 +162,7 @@ class ZohoPeopleClient:
         number = 0
 
         def fetch(offset: int) -> OffsetRows[R]:
-            params = (*listing.params, ("startIndex", str(offset)))
-            return listing.read(self._transport.get(listing.path, params, page=number + 1), converter)
+            return listing.read(listing.fetch(self._transport, offset, number + 1), converter)
 
         def walk() -> Iterator[Page[R]]:
             nonlocal number

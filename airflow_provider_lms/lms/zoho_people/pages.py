@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import quote
 
 from airflow_provider_lms.lms.answers import Answer
 from airflow_provider_lms.lms.errors import LmsBrokenPage
 from airflow_provider_lms.lms.paging import OffsetRows
 from airflow_provider_lms.lms.records import Record, RecordConverter
-from airflow_provider_lms.lms.transport import Params
+from airflow_provider_lms.lms.transport import Params, Transport
 from airflow_provider_lms.lms.zoho_people.answers import NO_RECORDS, content, error_code
 from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes, with_text_ids
 
@@ -19,6 +20,7 @@ Row: TypeAlias = dict[str, Any]
 Step: TypeAlias = Callable[[Answer, Row, Row], Row]
 """Given an answer, its envelope and a row of it, the row with more fields."""
 
+LEARNER = "{learnerId}"
 _ENVELOPE = frozenset(("code", "message", "status", "hasMoreRecords", "courseId", "batchId", "learnerId", "entityType"))
 _MORE = {"true": True, "false": False, "none": None}
 
@@ -27,11 +29,12 @@ _MORE = {"true": True, "false": False, "none": None}
 class Listing(Generic[R]):
     """A paged listing.
 
-    :param path: the endpoint, below the base URL.
+    :param path: the endpoint, below the base URL; the learner's place in it is ``{learnerId}``.
     :param rows: the name of the list.
     :param record: the type of a row.
     :param complete: adds to a row what it does not say itself.
     :param params: what is sent with every page.
+    :param learner: the learner, whom messages do not name.
     """
 
     path: str
@@ -39,6 +42,13 @@ class Listing(Generic[R]):
     record: type[R]
     complete: Step
     params: Params = ()
+    learner: str = ""
+
+    def fetch(self, transport: Transport, offset: int, page: int) -> Answer:
+        """The answer with the page that begins at a record."""
+        path = self.path.replace(LEARNER, quote(self.learner, safe=""))
+        params = (*self.params, ("startIndex", str(offset)))
+        return transport.get(path, params, page=page, shown=self.path)
 
     def read(self, answer: Answer, converter: RecordConverter[R]) -> OffsetRows[R]:
         """One page's records.
