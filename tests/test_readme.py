@@ -1,8 +1,9 @@
-"""The README's code is run as it stands."""
+"""The code in README and docs is run as it stands."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pytest
 
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator
+from tests.rows import rows
 
 README = Path(__file__).parent.parent / "README.md"
+COORDINATION = README.parent / "docs" / "coordination.md"
 DAG, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
 
 
-def _run(code: str) -> dict[str, Any]:
-    names: dict[str, Any] = {}
+def _run(code: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    names: dict[str, Any] = {**(given or {})}
     exec(code, names)
     return names
 
@@ -36,6 +39,14 @@ def test_the_test_passes(lms: Simulator) -> None:
     (test,) = [value for name, value in _run(TESTING).items() if name.startswith("test_")]
     test(lms)
     assert lms.ispring.count("GET /learners/results") == 2
+
+
+def test_the_client_without_airflow_reads(lms: Simulator) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    credentials = {"CLIENT_ID": lms.ispring.client_id, "CLIENT_SECRET": lms.ispring.client_secret}
+    client = _run(code.replace("https://api-learn.ispringlearn.com", lms.url), credentials)["client"]
+    assert len(rows(client.courses())) == len(lms.ispring.courses)
+    client.close()
 
 
 def test_every_link_leads_somewhere() -> None:
