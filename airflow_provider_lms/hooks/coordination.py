@@ -13,7 +13,7 @@ from airflow_provider_lms.coordination import CoordinationError, Store
 
 _FILE = "lms_coordination.sqlite"
 _REDIS = ("redis", "rediss", "unix")
-_ONE_HOST = ("LocalExecutor", "SequentialExecutor")
+_ONE_HOST = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
 
 
 def shared_store() -> Store:
