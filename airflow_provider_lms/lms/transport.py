@@ -261,13 +261,13 @@ def _expected(response: requests.Response) -> str:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds from now; the header holds seconds or an HTTP date."""
+    """Seconds from now, at least one; the header holds seconds or an HTTP date."""
     if not value:
         return None
     if value.strip().isdigit():
-        return float(value)
+        return max(float(value), 1.0)
     moment = email.utils.parsedate_to_datetime(value) if email.utils.parsedate_tz(value) else None
-    return None if moment is None else max(moment.timestamp() - time.time(), 0.0)
+    return None if moment is None else max(moment.timestamp() - time.time(), 1.0)
 
 
 def _host(url: str) -> str:

@@ -206,6 +206,17 @@ def test_a_rate_limit_is_waited_out_as_long_as_the_lms_asks(
     assert all(28 <= nap <= 34 for nap in clock.naps)
 
 
+@pytest.mark.parametrize("asked", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_rate_limit_that_is_said_to_be_over_is_not_tried_again_at_once(
+    lms: Simulator, connect: Connect, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    clock = _Clock(monkeypatch)
+    lms.ispring.fail(RESULTS, faults.status(429, Retry_After=asked), times=2)
+    assert rows(connect(lms, max_wait=900).module_results()) == delivered(lms.ispring.module_results())
+    assert len(clock.naps) == 2
+    assert all(nap >= 1 for nap in clock.naps)
+
+
 def test_a_rate_limit_without_a_time_closes_the_account_for_lock_seconds(lms: Simulator, connect: Connect) -> None:
     lms.ispring.fail(RESULTS, faults.status(429))
     client = connect(lms)

@@ -100,9 +100,9 @@ def error_code(body: Any) -> int | None:
 def _code(error: Mapping[str, Any]) -> int | None:
     if _THRESHOLD in str(error.get("message")).lower():
         return 7209
-    code = str(error.get("code", "200"))
+    code = str(error.get("code", "success")).lower()
     if not code.isdecimal():
-        return _WORDS.get(code.lower(), 0)
+        return None if code == "success" else _WORDS.get(code, 0)
     return None if 200 <= int(code) < 300 else int(code)
 
 

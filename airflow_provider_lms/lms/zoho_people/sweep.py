@@ -106,9 +106,9 @@ class EntityProgressSweep:
         else:
             enrolled = [(batch, learner) for batch in batches for learner in self._learners(batch)]
             if self._given is not None:
-                known = {learner for _, learner in enrolled}
+                given, known = set(self._given), {learner for _, learner in enrolled}
                 self._miss([learner for learner in self._given if learner not in known], LmsNotFound)
-                enrolled = [(batch, learner) for batch, learner in enrolled if learner in self._given]
+                enrolled = [(batch, learner) for batch, learner in enrolled if learner in given]
         return [_Unit(batch, learner, kind) for batch, learner in enrolled for kind in self._types]
 
     def _learners(self, batch: str | None) -> list[str]:
