@@ -167,6 +167,19 @@ def test_redis_that_is_not_there_says_so_without_its_password() -> None:
     assert e.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://somebody:hidden-word@redis.internal:6379/3?password=hidden-word", "redis://redis.internal:6379/3"),
+        ("rediss://redis.internal", "rediss://redis.internal"),
+        ("unix://:hidden-word@/run/redis.sock?db=1", "unix:/run/redis.sock"),
+    ],
+)
+def test_redis_is_named_without_its_password(url: str, shown: str) -> None:
+    pytest.importorskip("redis")
+    assert RedisStore(url).reach == f"on all hosts that use {shown}"
+
+
 def test_redis_forgets_what_nobody_changes(redis_url: str) -> None:
     import redis
 
