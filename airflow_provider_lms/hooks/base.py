@@ -109,11 +109,11 @@ class LmsHook(BaseHook, ABC, Generic[C]):
         log.info("Request budget, lock and access token are shared %s.", store.reach)
         if (warning := gap(store)) is not None:
             log.warning(warning)
-        host = urlsplit(url).netloc
+        host = _host(url)
         return Transport(
             url,
             grant,
-            tokens=SharedTokens(store, (urlsplit(grant.url).netloc, host), client_id, secrets, fresh=fresh),
+            tokens=SharedTokens(store, (_host(grant.url), host), client_id, secrets, fresh=fresh),
             budget=SharedBudget(store, host, client_id, limits(settings)),
             timeout=min(settings["timeout"], timeout or settings["timeout"]),
             announce=mask_secret,
@@ -171,6 +171,12 @@ def checked_url(name: str, url: str, *, allow_http: bool) -> str:
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_http:
         raise ValueError(f"{name}: plain HTTP would send the secret unencrypted. Use https, or set allow_http.")
     return url
+
+
+def _host(url: str) -> str:
+    """Host and port, in the one spelling by which an account is known."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 
 def _has_valid_port(parts: SplitResult) -> bool:

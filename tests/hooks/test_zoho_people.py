@@ -105,6 +105,13 @@ def test_two_connections_to_one_account_share_token_and_budget(
     assert (len(lms.zoho.calls), len(lms.zoho.tokens)) == (2, 1)
 
 
+def test_an_account_is_the_same_in_every_spelling_of_its_host(connection: Connection) -> None:
+    spellings = ("https://People.Zoho.eu", "https://people.zoho.eu:443/", "https://people.zoho.eu/api/v1")
+    clients = [connection({"people_url": url, "accounts_url": None}).get_conn() for url in spellings]
+    assert len({client._transport._budget._key for client in clients}) == 1
+    assert len({client._transport._tokens._key for client in clients}) == 1
+
+
 def test_test_connection_takes_a_fresh_token_and_reads_courses(connection: Connection, lms: Simulator) -> None:
     said = (
         f"{lms.url}/api/v1: a new access token was given, and results can be read. "
