@@ -18,6 +18,7 @@ HEAVY = (
     "tenacity",
     "xmltodict",
     "pyarrow",
+    "backports",
     "lxml",
     "cryptography",
     "redis",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.hooks.base import Client
     from airflow_provider_lms.lms.paging import Page
+    from airflow_provider_lms.storage.dataset import Parts
 
 
 class LmsExtractOperator(BaseOperator):
@@ -24,6 +25,9 @@ class LmsExtractOperator(BaseOperator):
     :param output_path: the folder of the dataset, as a path, a URL (``s3://conn_id@bucket/folder``) or an
         ``ObjectStoragePath`` (templated); None returns the records themselves. A mapped task needs a folder for each
         map index.
+    :param output_format: ``jsonl``, ``csv`` or ``parquet`` (with the extra ``parquet``; templated).
+    :param compression: ``none``, ``gzip`` or ``zstd`` (with the extra ``zstd``, unless for Parquet); None is the
+        format's default, which is zstd for Parquet and none for the others (templated).
     :param part_bytes: size in bytes at which a part file is closed.
     :param part_seconds: age in seconds at which a part file is closed.
     :param if_exists: ``replace`` swaps a dataset in the folder for the new one when that is complete; ``fail`` refuses
@@ -34,12 +38,14 @@ class LmsExtractOperator(BaseOperator):
     """
 
     resource_name: ClassVar[str]
-    template_fields: Sequence[str] = ("output_path",)
+    template_fields: Sequence[str] = ("output_path", "output_format", "compression")
 
     def __init__(
         self,
         *,
         output_path: str | ObjectStoragePath | None = None,
+        output_format: str = "jsonl",
+        compression: str | None = None,
         part_bytes: int = 128_000_000,
         part_seconds: float = 300.0,
         if_exists: str = "replace",
@@ -50,6 +56,8 @@ class LmsExtractOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.output_path = output_path
+        self.output_format = output_format
+        self.compression = compression
         self.part_bytes = part_bytes
         self.part_seconds = part_seconds
         self.if_exists = if_exists
@@ -91,10 +99,8 @@ class LmsExtractOperator(BaseOperator):
 
         at_most = None if self.max_pages is None else whole("max_pages", self.max_pages)
         max_records = whole("max_xcom_records", self.max_xcom_records, minimum=0)
-        part_bytes, part_seconds = whole("part_bytes", self.part_bytes), number("part_seconds", self.part_seconds, 1)
         number("max_wait", self.max_wait, 0)
-        if self.if_exists not in ("replace", "fail"):
-            raise ValueError(f"if_exists: expected 'replace' or 'fail', got {self.if_exists!r}.")
+        parts = self._parts()
         query = self.query()
         client = self.connect()
         try:
@@ -104,8 +110,7 @@ class LmsExtractOperator(BaseOperator):
 
                 return collect(pages, max_records)
 
-            from airflow_provider_lms.storage.dataset import Dataset, Description, Parts
-            from airflow_provider_lms.storage.encoders import JsonLines
+            from airflow_provider_lms.storage.dataset import Dataset, Description
             from airflow_provider_lms.storage.files import folder
             from airflow_provider_lms.storage.manifest import Run
 
@@ -114,9 +119,23 @@ class LmsExtractOperator(BaseOperator):
                 self.log.info("This task instance has written the dataset in an earlier try.")
                 return written
             description = Description(self.resource_name, self.record(), client.base_url, _plain(query))
-            return dataset.write(pages, description, Parts(JsonLines, part_bytes, part_seconds))
+            return dataset.write(pages, description, parts)
         finally:
             client.close()
+
+    def _parts(self) -> Parts:
+        """How a dataset is to be written; every parameter of it is checked."""
+        from airflow_provider_lms.lms.filters import number, whole
+        from airflow_provider_lms.storage.dataset import Parts
+        from airflow_provider_lms.storage.formats import Format
+
+        if self.if_exists not in ("replace", "fail"):
+            raise ValueError(f"if_exists: expected 'replace' or 'fail', got {self.if_exists!r}.")
+        return Parts(
+            Format.chosen(self.output_format, self.compression),
+            whole("part_bytes", self.part_bytes),
+            number("part_seconds", self.part_seconds, 1),
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -10,19 +10,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 from airflow_provider_lms.storage import manifest as manifests
 from airflow_provider_lms.storage.files import child, remove, whole_file
+from airflow_provider_lms.storage.formats.columns import Columns
 from airflow_provider_lms.storage.manifest import Run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_lms.lms.paging import Page
-    from airflow_provider_lms.storage.encoders import Encoder
+    from airflow_provider_lms.storage.formats import Format
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +50,12 @@ class Description:
 class Parts:
     """How a dataset is cut into files: a part is closed after the page that fills it.
 
-    :param encoder: the format.
+    :param format: how records become bytes.
     :param part_bytes: bytes after which a part is full.
     :param part_seconds: seconds after which a part is full.
     """
 
-    encoder: type[Encoder]
+    format: Format
     part_bytes: int
     part_seconds: float
 
@@ -86,7 +87,9 @@ class Dataset:
         :return: the summary.
         """
         started_at = datetime.now(UTC)
-        writer = _PartWriter(self._directory, parts, f"part-{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
+        writer = _PartWriter(
+            self._directory, parts, description.record, f"part-{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        )
         try:
             last = writer.write(pages)
             before = self._found()
@@ -97,8 +100,9 @@ class Dataset:
             {
                 "version": manifests.VERSION,
                 "resource": description.resource,
-                "format": parts.encoder.format,
-                "schema": _schema(description.record),
+                "format": parts.format.name,
+                "compression": parts.format.compression,
+                "schema": Columns(description.record).schema(),
                 "query": description.query,
                 "host": description.host,
                 "run": asdict(self._run),
@@ -133,9 +137,10 @@ class Dataset:
 class _PartWriter:
     """Writes pages into part files, each of which appears whole or not at all."""
 
-    def __init__(self, directory: ObjectStoragePath, parts: Parts, stem: str) -> None:
+    def __init__(self, directory: ObjectStoragePath, parts: Parts, record: type[msgspec.Struct], stem: str) -> None:
         self._directory = directory
         self._parts = parts
+        self._record = record
         self._stem = stem
         self._part: _Part | None = None
         self.files: list[dict[str, Any]] = []
@@ -165,8 +170,8 @@ class _PartWriter:
         if not page.records:
             return
         if self._part is None:
-            name = f"{self._stem}-{len(self.files):05d}{self._parts.encoder.suffix}"
-            self._part = _Part(child(self._directory, name), self._parts.encoder)
+            name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
+            self._part = _Part(child(self._directory, name), self._parts.format, self._record)
         self._part.add(page)
         if self._part.bytes >= self._parts.part_bytes or self._part.age >= self._parts.part_seconds:
             self._finish()
@@ -180,7 +185,9 @@ class _PartWriter:
 class _Part:
     """One part file while it is open; stands before the file to count and digest what is written."""
 
-    def __init__(self, path: ObjectStoragePath, encoder: type[Encoder]) -> None:
+    closed = False
+
+    def __init__(self, path: ObjectStoragePath, format: Format, record: type[msgspec.Struct]) -> None:  # noqa: A002
         self._name = path.name
         self._whole: AbstractContextManager[BinaryIO] = whole_file(path)
         self._file = self._whole.__enter__()
@@ -188,7 +195,7 @@ class _Part:
         self._opened = time.monotonic()
         self._records = 0
         self.bytes = 0
-        self._encoder = encoder(self)
+        self._encoder = format.encoder(self, record)
 
     @property
     def age(self) -> float:
@@ -199,6 +206,12 @@ class _Part:
         self.bytes += len(content)
         self._file.write(content)
         return len(content)
+
+    def flush(self) -> None:
+        """What is written goes to the file when the part is finished."""
+
+    def tell(self) -> int:
+        return self.bytes
 
     def add(self, page: Page[Any]) -> None:
         self._encoder.write(page.records)
@@ -216,18 +229,3 @@ class _Part:
 
     def abandon(self, error: BaseException) -> None:
         self._whole.__exit__(type(error), error, error.__traceback__)
-
-
-def _schema(record: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    """The declared fields; a field that the LMS added since is in the records only."""
-    hints = get_type_hints(record)
-    return [
-        {
-            "name": name,
-            "type": next((word for kind, word in _TYPES.items() if hints[field] in (kind, kind | None)), "any"),
-        }
-        for field, name in zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True)
-    ]
-
-
-_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "timestamp"}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from airflow_provider_lms.storage.files import Location, child, folder, open_to_read
+from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import read_manifest
 
 
@@ -28,8 +27,8 @@ def read_records(
             yield from read_records(each)
         return
     directory = folder("source", source)
-    decode = msgspec.json.Decoder(dict[str, Any]).decode
-    for file in read_manifest(directory)["files"]:
-        with open_to_read(child(directory, file["name"])) as lines:
-            for line in lines:
-                yield decode(line)
+    manifest = read_manifest(directory)
+    written = Format(manifest["format"], manifest["compression"])
+    for each in manifest["files"]:
+        with open_to_read(child(directory, each["name"])) as file:
+            yield from written.read(file, manifest["schema"])

@@ -25,7 +25,8 @@ FILES = 3
 def told(row: dict[str, Any], **asked: Any) -> dict[str, Any]:
     """The vendor's row as it is delivered: ids as text, empty fields left out, and what it was asked for with."""
     full = {**row, **asked}
-    full |= {name: str(value) for name, value in full.items() if name.endswith("Id") and value is not None}
+    full |= {name: str(value) for name, value in full.items() if name.endswith(("Id", "Type")) and value is not None}
+    full |= {name: value for name, value in asked.items() if name == "entityType"}
     if "duration" in row:
         full["durationMinutes"] = {"10 minutes": 10.0, "1 hour": 60.0, "1 hour 30 minutes": 90.0}[row["duration"]]
     return {name: value for name, value in full.items() if value is not None}
@@ -350,7 +351,7 @@ def test_fields_and_statuses_that_are_new_are_kept(lms: Simulator, zoho: ZohoPeo
         "testMark": 7.5,
         "maximumAttemptsAllowed": "unlimited",
         "isMandatory": False,
-        "duration": 15,
+        "duration": "15",
         "rooms": [{"roomId": "100002000000040113", "seats": 3}],
         "trainerIds": ["100002000000040115"],
     }

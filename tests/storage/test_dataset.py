@@ -18,8 +18,8 @@ from airflow_provider_lms.lms.paging import Page
 from airflow_provider_lms.storage import dataset as datasets
 from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.storage.dataset import Dataset, Description, Parts
-from airflow_provider_lms.storage.encoders import JsonLines
 from airflow_provider_lms.storage.files import folder
+from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import DatasetConflict, Run
 
 DESCRIPTION = Description("course_results", CourseResult, "https://lms.test", {"course_ids": ["c"]})
@@ -38,7 +38,7 @@ def pages(*counts: int, last: str | None = None) -> Iterator[Page[CourseResult]]
 
 
 def write(path: Path, found: Iterable[Page[Any]], *, run: Run = RUN, if_exists: str = "replace", **cut: Any) -> Any:
-    parts = Parts(JsonLines, cut.get("part_bytes", 10_000), cut.get("part_seconds", 300))
+    parts = Parts(Format("jsonl", "none"), cut.get("part_bytes", 10_000), cut.get("part_seconds", 300))
     return Dataset(folder("output_path", str(path)), run, if_exists).write(found, DESCRIPTION, parts)
 
 
@@ -73,7 +73,7 @@ def test_a_summary_and_a_manifest_tell_the_same_of_the_files(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", [str, ObjectStoragePath, lambda path: f"file://{path}", lambda path: f"{path}/"])
 def test_a_folder_may_be_a_path_a_url_or_an_object_storage_path(tmp_path: Path, kind: Any) -> None:
     Dataset(folder("output_path", kind(str(tmp_path))), RUN, "replace").write(
-        pages(2), DESCRIPTION, Parts(JsonLines, 10_000, 300)
+        pages(2), DESCRIPTION, Parts(Format("jsonl", "none"), 10_000, 300)
     )
     assert [record["userId"] for record in read_records(kind(str(tmp_path)))] == ["u0", "u1"]
 

@@ -86,13 +86,25 @@ def _objects(server: str, output: str) -> set[str]:
     return {name.rpartition("/")[2] for name in store.find(folder)}
 
 
-def test_a_dataset_is_written_and_read_by_its_url(lms: Simulator, output: str) -> None:
-    summary = _operator(output, part_bytes=30_000).execute({})
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"output_format": "csv", "compression": "zstd"}])
+def test_a_dataset_is_written_and_read_by_its_url(lms: Simulator, output: str, options: dict[str, Any]) -> None:
+    summary = _operator(output, part_bytes=3_000 if options else 30_000, **options).execute({})
     assert summary["uri"] == output
     assert len(summary["files"]) > 2
     assert read_manifest(summary["manifest"])["records"] == summary["records"]
     for source in (output, summary, [summary]):
         assert present(read_records(source)) == delivered(lms.ispring.module_results())
+
+
+def test_parquet_on_the_server_is_read_by_others(lms: Simulator, server: str, output: str) -> None:
+    import pyarrow.parquet as pq
+    import s3fs
+
+    summary = _operator(output, output_format="parquet").execute({})
+    store = s3fs.S3FileSystem(endpoint_url=server, key="any", secret="any-secret", skip_instance_cache=True)
+    with store.open(summary["files"][0]["uri"].partition("@")[2]) as file:
+        assert pq.read_table(file).num_rows == summary["records"]
+    assert present(read_records(summary)) == delivered(lms.ispring.module_results())
 
 
 @pytest.mark.parametrize("part_bytes", [1, 10_000_000])

@@ -13,7 +13,7 @@ from airflow_provider_lms.lms.paging import OffsetRows
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params, Transport
 from airflow_provider_lms.lms.zoho_people.answers import NO_RECORDS, content, error_code
-from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes, with_text_ids
+from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes, with_texts
 
 R = TypeVar("R", bound=Record)
 Row: TypeAlias = dict[str, Any]
@@ -55,7 +55,7 @@ class Listing(Generic[R]):
 
         :raises LmsBrokenPage: the body is not a whole page of this shape.
         """
-        envelope = with_text_ids(content(answer))
+        envelope = with_texts(content(answer))
         if error_code(envelope) == NO_RECORDS:
             return OffsetRows(answer.call, [], [], False)
         if not isinstance(envelope, dict):

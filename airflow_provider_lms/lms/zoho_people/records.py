@@ -31,7 +31,8 @@ ENTITY_TYPES: Mapping[int, str] = dict(
 )
 """The kinds of entities of a course, by Zoho's number."""
 
-Scalar: TypeAlias = int | float | str | None
+Number: TypeAlias = int | float | str | None
+"""A number; where Zoho sends a text that is none, such as "unlimited", it is kept."""
 
 
 class EntityProgress(Record, kw_only=True):
@@ -52,10 +53,10 @@ class EntityProgress(Record, kw_only=True):
     test_name: str | None = None
     status: str | None = None
     is_mandatory: bool | None = None
-    user_mark: Scalar = None
-    test_mark: Scalar = None
-    maximum_attempts_allowed: Scalar = None
-    duration: Scalar = None
+    user_mark: Number = None
+    test_mark: Number = None
+    maximum_attempts_allowed: Number = None
+    duration: str | None = None
     duration_minutes: float | None = None
 
 
@@ -67,15 +68,15 @@ class CourseProgress(Record, kw_only=True):
     learner_id: str
     response_learner_id: str | None = None
     course_name: str | None = None
-    course_type: Scalar = None
+    course_type: str | None = None
     batch_name: str | None = None
-    enrolled_date: Scalar = None
-    completion_date: Scalar = None
-    completion_percentage: Scalar = None
-    completion_status: Scalar = None
-    completed_entities_count: Scalar = None
-    total_entities_count: Scalar = None
-    manager_evaluation_marks: Scalar = None
+    enrolled_date: str | None = None
+    completion_date: str | None = None
+    completion_percentage: Number = None
+    completion_status: str | None = None
+    completed_entities_count: Number = None
+    total_entities_count: Number = None
+    manager_evaluation_marks: Number = None
 
 
 class Course(Record, kw_only=True):
@@ -83,7 +84,7 @@ class Course(Record, kw_only=True):
 
     course_id: str
     course_name: str | None = None
-    course_type: Scalar = None
+    course_type: str | None = None
 
 
 class Batch(Record, kw_only=True):
@@ -103,14 +104,17 @@ RECORDS: Mapping[str, type[Record]] = {
 """The types of records by the name of the client's method."""
 
 
-def with_text_ids(value: Any) -> Any:
-    """The same with every id as text: 18 digits do not fit into the numbers of many readers."""
+def with_texts(value: Any) -> Any:
+    """The same with every id as text, since 18 digits do not fit into the numbers of many readers.
+
+    So are values whose kind is not documented.
+    """
     if isinstance(value, list):
-        return [with_text_ids(item) for item in value]
+        return [with_texts(item) for item in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: _texts(item) if name == "id" or name.endswith(_ID_NAMES) else with_text_ids(item)
+        name: _text(item) if name in _TEXTS or name.endswith(_ID_NAMES) else with_texts(item)
         for name, item in value.items()
     }
 
@@ -122,6 +126,7 @@ def minutes(duration: object) -> float | None:
     return sum(float(amount.replace(",", ".")) * _MINUTES[unit[0].lower()] for amount, unit in _PART.findall(duration))
 
 
+_TEXTS = frozenset(("id", "courseType", "status", "completionStatus", "duration", "enrolledDate", "completionDate"))
 _ID_NAMES = ("Id", "Ids", "ID", "IDs", "erecno", "Erecno")
 _UNIT = r"(?:hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
 _PART = re.compile(rf"(\d+(?:[.,]\d+)?)\s*({_UNIT})\b", re.IGNORECASE)
@@ -129,7 +134,7 @@ _DURATION = re.compile(rf"\s*(?:\d+(?:[.,]\d+)?\s*{_UNIT}\b\.?,?\s*(?:and\s+)?)+
 _MINUTES = {"h": 60.0, "m": 1.0, "s": 1 / 60}
 
 
-def _texts(value: Any) -> Any:
+def _text(value: Any) -> Any:
     if isinstance(value, list):
-        return [_texts(item) for item in value]
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else with_text_ids(value)
+        return [_text(item) for item in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else with_texts(value)

@@ -1,0 +1,32 @@
+"""JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
+
+import msgspec
+
+from airflow_provider_lms.storage.formats.encoder import Row, Sink
+
+
+class JsonLines:
+    """One JSON object a line; dates as RFC 3339 in UTC, a field without a value as null."""
+
+    suffix = ".jsonl"
+
+    _encode = staticmethod(msgspec.json.Encoder().encode_lines)
+
+    def __init__(self, file: Sink, _: type[msgspec.Struct]) -> None:
+        self._file = file
+
+    def write(self, records: Sequence[msgspec.Struct]) -> None:
+        self._file.write(self._encode(records))
+
+    def close(self) -> None:
+        """Nothing ends a file of lines."""
+
+    @staticmethod
+    def read(file: BinaryIO, _: Sequence[Mapping[str, str]]) -> Iterator[Row]:
+        decode = msgspec.json.Decoder(dict[str, object]).decode
+        return map(decode, file)
