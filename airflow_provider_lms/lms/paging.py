@@ -22,11 +22,13 @@ class Page(Generic[R]):
     :param records: the typed records, in the order of the LMS; may be empty although more pages follow.
     :param number: 1 for the first page that this iterator read.
     :param next: where to go on: hand it to the same call as ``start``; None after the last page.
+    :param resumable: whether ``next`` still means the same later, when records may have come and gone.
     """
 
     records: list[R]
     number: int
     next: str | None
+    resumable: bool = True
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.hooks.base import Client
     from airflow_provider_lms.lms.paging import Page
-    from airflow_provider_lms.storage.dataset import Parts
+    from airflow_provider_lms.storage.parts import Parts
 
 
 class LmsExtractOperator(BaseOperator):
@@ -81,6 +81,7 @@ class LmsExtractOperator(BaseOperator):
         """The listing: the client's method of that name, unless a subclass reads it otherwise.
 
         :param client: as :meth:`connect` gave it.
+        :param query: as :meth:`query` gave it, and ``start`` where an earlier try is gone on with.
         """
         pages: Iterable[Page[Any]] = getattr(client, self.resource_name)(**query)
         return pages
@@ -104,12 +105,12 @@ class LmsExtractOperator(BaseOperator):
         query = self.query()
         client = self.connect()
         try:
-            pages = islice(self.read(client, query), at_most)
             if self.output_path is None:
                 from airflow_provider_lms.storage.xcom import collect
 
-                return collect(pages, max_records)
+                return collect(islice(self.read(client, query), at_most), max_records)
 
+            from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
             from airflow_provider_lms.storage.dataset import Dataset, Description
             from airflow_provider_lms.storage.files import folder
             from airflow_provider_lms.storage.manifest import Run
@@ -119,15 +120,20 @@ class LmsExtractOperator(BaseOperator):
                 self.log.info("This task instance has written the dataset in an earlier try.")
                 return written
             description = Description(self.resource_name, self.record(), client.base_url, _plain(query))
-            return dataset.write(pages, description, parts)
+
+            def reading(start: str | None, before: int) -> Iterator[Page[Any]]:
+                pages = self.read(client, query if start is None else {**query, "start": start})
+                return islice(pages, None if at_most is None else max(at_most - before, 0))
+
+            return dataset.write(reading, description, parts, (LmsBadRequest, LmsNotFound, ValueError))
         finally:
             client.close()
 
     def _parts(self) -> Parts:
         """How a dataset is to be written; every parameter of it is checked."""
         from airflow_provider_lms.lms.filters import number, whole
-        from airflow_provider_lms.storage.dataset import Parts
         from airflow_provider_lms.storage.formats import Format
+        from airflow_provider_lms.storage.parts import Parts
 
         if self.if_exists not in ("replace", "fail"):
             raise ValueError(f"if_exists: expected 'replace' or 'fail', got {self.if_exists!r}.")

@@ -1,33 +1,33 @@
-"""Writing a dataset: pages into part files, page by page, and a manifest that commits them all at once."""
+"""Writing a dataset: pages into part files, a manifest that commits them all at once, a checkpoint for a retry."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import time
 import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from airflow_provider_lms.storage import checkpoint as checkpoints
 from airflow_provider_lms.storage import manifest as manifests
-from airflow_provider_lms.storage.files import child, remove, whole_file
+from airflow_provider_lms.storage.checkpoint import fingerprint
+from airflow_provider_lms.storage.files import child, remove
 from airflow_provider_lms.storage.formats.columns import Columns
 from airflow_provider_lms.storage.manifest import Run
+from airflow_provider_lms.storage.parts import Parts, PartWriter
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_lms.lms.paging import Page
-    from airflow_provider_lms.storage.formats import Format
 
 log = logging.getLogger(__name__)
 
-_PROGRESS_SECONDS = 30.0
+Reading: TypeAlias = "Callable[[str | None, int], Iterable[Page[Any]]]"
+"""Reads pages from a continuation on, after so many pages of earlier tries."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,6 @@ class Description:
     record: type[msgspec.Struct]
     host: str
     query: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """How a dataset is cut into files: a part is closed after the page that fills it.
-
-    :param format: how records become bytes.
-    :param part_bytes: bytes after which a part is full.
-    :param part_seconds: seconds after which a part is full.
-    """
-
-    format: Format
-    part_bytes: int
-    part_seconds: float
 
 
 class Dataset:
@@ -81,20 +67,47 @@ class Dataset:
         found = self._found()
         return manifests.summary(self._directory, found) if found and self._if_exists == "fail" else None
 
-    def write(self, pages: Iterable[Page[Any]], description: Description, parts: Parts) -> dict[str, Any]:
-        """Write all pages and commit them; until then, and if anything fails, the folder holds what it held before.
+    def write(
+        self, read: Reading, description: Description, parts: Parts, refused: tuple[type[Exception], ...] = ()
+    ) -> dict[str, Any]:
+        """Write all pages and commit them; until then, and if anything fails, the dataset before stays as it is.
 
+        An earlier try of the same task instance for the same query is gone on with.
+
+        :param read: reads pages; given a continuation, from there on.
+        :param refused: what ``read`` raises for a continuation that is no longer accepted: then all is read anew.
         :return: the summary.
         """
-        started_at = datetime.now(UTC)
-        writer = _PartWriter(
-            self._directory, parts, description.record, f"part-{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        mark = fingerprint([description.resource, description.host, description.query, asdict(parts.format)])
+        found = checkpoints.find(self._directory)
+        progress = _Progress(self._directory, self._run, mark, found)
+        if progress.resumes:
+            try:
+                return self._write(read, description, parts, progress)
+            except refused as error:
+                if not progress.refused_at_once:
+                    raise
+                log.warning("The LMS does not go on where the last try ended (%s); all is read anew.", error)
+                progress = _Progress(self._directory, self._run, mark, found, anew=True)
+        return self._write(read, description, parts, progress)
+
+    def _write(self, read: Reading, description: Description, parts: Parts, progress: _Progress) -> dict[str, Any]:
+        writer = PartWriter(
+            self._directory,
+            f"part-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            parts,
+            description.record,
+            files=progress.files,
+            pages=progress.pages,
+            finished=lambda continuation: progress.save(continuation, writer.files, writer.pages),
         )
+        progress.writer = writer
         try:
-            last = writer.write(pages)
+            last = writer.write(read(progress.next, writer.pages))
             before = self._found()
         except BaseException:
-            self._remove(file["name"] for file in writer.files)
+            kept = {file["name"] for file in progress.files}
+            self._remove(file["name"] for file in writer.files if file["name"] not in kept)
             raise
         manifest: dict[str, Any] = msgspec.to_builtins(
             {
@@ -106,24 +119,29 @@ class Dataset:
                 "query": description.query,
                 "host": description.host,
                 "run": asdict(self._run),
-                "started_at": started_at,
+                "started_at": progress.started_at,
                 "finished_at": datetime.now(UTC),
                 "pages": writer.pages,
-                "records": sum(file["records"] for file in writer.files),
+                "records": writer.records,
                 "complete": last is None,
                 "files": writer.files,
-                "previous": [file["name"] for file in before["files"]] if before else [],
+                "previous": [*([file["name"] for file in before["files"]] if before else []), *progress.leftovers],
             }
         )
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
+        progress.forget()
         # The generation before stays for whoever is reading it; the one before that is done with.
-        self._remove(before["previous"] if before else ())
+        named = {file["name"] for file in (*writer.files, *(before["files"] if before else ()))}
+        self._remove(name for name in (before["previous"] if before else ()) if name not in named)
         return manifests.summary(self._directory, manifest)
 
     def _found(self) -> dict[str, Any] | None:
         found = manifests.find(self._directory)
         manifests.check_writable(found, self._run, self._if_exists)
+        unfinished = checkpoints.find(self._directory)
+        if unfinished is not None:
+            manifests.check_map_index(msgspec.to_builtins(unfinished.run), self._run)
         return found
 
     def _remove(self, names: Iterable[str]) -> None:
@@ -134,98 +152,64 @@ class Dataset:
                 log.warning("%s could not be removed (%s); nothing refers to it.", name, type(error).__name__)
 
 
-class _PartWriter:
-    """Writes pages into part files, each of which appears whole or not at all."""
+class _Progress:
+    """How far a dataset has come, over all tries of a task instance.
 
-    def __init__(self, directory: ObjectStoragePath, parts: Parts, record: type[msgspec.Struct], stem: str) -> None:
+    :param found: the checkpoint in the folder.
+    :param anew: begin at the beginning all the same.
+    """
+
+    def __init__(
+        self,
+        directory: ObjectStoragePath,
+        run: Run,
+        mark: str,
+        found: checkpoints.Checkpoint | None,
+        *,
+        anew: bool = False,
+    ) -> None:
         self._directory = directory
-        self._parts = parts
-        self._record = record
-        self._stem = stem
-        self._part: _Part | None = None
+        self._run = run
+        self._mark = mark
+        self.writer: PartWriter | None = None
+        own = found is not None and found.is_of(mark, run) and checkpoints.is_whole(directory, found)
+        self.resumes = own and not anew
+        self.started_at = datetime.now(UTC)
+        self.next: str | None = None
         self.files: list[dict[str, Any]] = []
-        self.pages = 0
-
-    def write(self, pages: Iterable[Page[Any]]) -> str | None:
-        """Write every page; return the continuation of the last."""
-        told, records, last = time.monotonic(), 0, None
-        try:
-            for page in pages:
-                self._add(page)
-                last = page.next
-                records += len(page.records)
-                if time.monotonic() - told >= _PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    log.info("%d pages, %d records so far.", self.pages, records)
-            self._finish()
-        except BaseException as error:
-            if self._part is not None:
-                self._part.abandon(error)
-            raise
-        log.info("%d pages, %d records in %d files.", self.pages, records, len(self.files))
-        return last
-
-    def _add(self, page: Page[Any]) -> None:
-        self.pages += 1
-        if not page.records:
+        self.pages = self._before = 0
+        self.leftovers: list[str] = []
+        if found is None:
             return
-        if self._part is None:
-            name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
-            self._part = _Part(child(self._directory, name), self._parts.format, self._record)
-        self._part.add(page)
-        if self._part.bytes >= self._parts.part_bytes or self._part.age >= self._parts.part_seconds:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._part is not None:
-            self.files.append(self._part.finish())
-            self._part = None
-
-
-class _Part:
-    """One part file while it is open; stands before the file to count and digest what is written."""
-
-    closed = False
-
-    def __init__(self, path: ObjectStoragePath, format: Format, record: type[msgspec.Struct]) -> None:  # noqa: A002
-        self._name = path.name
-        self._whole: AbstractContextManager[BinaryIO] = whole_file(path)
-        self._file = self._whole.__enter__()
-        self._digest = hashlib.sha256()
-        self._opened = time.monotonic()
-        self._records = 0
-        self.bytes = 0
-        self._encoder = format.encoder(self, record)
+        self.leftovers = found.leftovers
+        if self.resumes:
+            self.started_at, self.next = found.started_at, found.next
+            self.files, self.pages, self._before = found.files, found.pages, found.pages
+            log.info("Going on after %d pages in %d files of an earlier try.", self.pages, len(self.files))
+        else:
+            self.leftovers = [*found.leftovers, *(file["name"] for file in found.files)]
 
     @property
-    def age(self) -> float:
-        return time.monotonic() - self._opened
+    def refused_at_once(self) -> bool:
+        """Whether not one page more was read."""
+        return self.writer is not None and self.writer.pages == self._before
 
-    def write(self, content: bytes) -> int:
-        self._digest.update(content)
-        self.bytes += len(content)
-        self._file.write(content)
-        return len(content)
+    def save(self, continuation: str, files: list[dict[str, Any]], pages: int) -> None:
+        """Let a retry go on from here."""
+        checkpoint = checkpoints.Checkpoint(
+            fingerprint=self._mark,
+            run=self._run,
+            next=continuation,
+            files=list(files),
+            pages=pages,
+            leftovers=self.leftovers,
+            started_at=self.started_at,
+        )
+        checkpoints.put(self._directory, checkpoint)
+        self.files, self.pages = checkpoint.files, pages
 
-    def flush(self) -> None:
-        """What is written goes to the file when the part is finished."""
-
-    def tell(self) -> int:
-        return self.bytes
-
-    def add(self, page: Page[Any]) -> None:
-        self._encoder.write(page.records)
-        self._records += len(page.records)
-
-    def finish(self) -> dict[str, Any]:
-        self._encoder.close()
-        self._whole.__exit__(None, None, None)
-        return {
-            "name": self._name,
-            "records": self._records,
-            "bytes": self.bytes,
-            "sha256": self._digest.hexdigest(),
-        }
-
-    def abandon(self, error: BaseException) -> None:
-        self._whole.__exit__(type(error), error, error.__traceback__)
+    def forget(self) -> None:
+        """The dataset is committed."""
+        found = checkpoints.find(self._directory)
+        if found is not None and found.is_of(self._mark, self._run):
+            checkpoints.discard(self._directory)

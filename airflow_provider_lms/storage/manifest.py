@@ -101,15 +101,24 @@ def check_writable(found: Mapping[str, Any] | None, run: Run, if_exists: str) ->
     """
     if found is None:
         return
-    if run.same_task(found["run"]) and not run.same_instance(found["run"]):
-        raise DatasetConflict(
-            f"output_path: map index {found['run']['map_index']} of this task has written to this folder in this run. "
-            "Give each mapped task a folder of its own, with '{{ ti.map_index }}' or the mapped id in output_path."
-        )
+    check_map_index(found["run"], run)
     if if_exists == "fail" and not run.same_instance(found["run"]):
         raise DatasetConflict(
             "output_path: the folder holds a dataset already, and if_exists is 'fail'. "
             "Choose another folder, or set if_exists='replace'."
+        )
+
+
+def check_map_index(other: Mapping[str, Any], run: Run) -> None:
+    """Refuse to write where another map index of the same task has written in this run.
+
+    :param other: the task instance that has written.
+    :raises DatasetConflict: it is another map index.
+    """
+    if run.same_task(other) and not run.same_instance(other):
+        raise DatasetConflict(
+            f"output_path: map index {other['map_index']} of this task has written to this folder in this run. "
+            "Give each mapped task a folder of its own, with '{{ ti.map_index }}' or the mapped id in output_path."
         )
 
 

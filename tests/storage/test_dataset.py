@@ -16,11 +16,13 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_lms.lms.ispring.records import CourseResult
 from airflow_provider_lms.lms.paging import Page
 from airflow_provider_lms.storage import dataset as datasets
+from airflow_provider_lms.storage import parts as part_files
 from airflow_provider_lms.storage import read_manifest, read_records
-from airflow_provider_lms.storage.dataset import Dataset, Description, Parts
+from airflow_provider_lms.storage.dataset import Dataset, Description
 from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import DatasetConflict, Run
+from airflow_provider_lms.storage.parts import Parts
 
 DESCRIPTION = Description("course_results", CourseResult, "https://lms.test", {"course_ids": ["c"]})
 RUN = Run("dag", "task", "run", -1, 1)
@@ -39,7 +41,7 @@ def pages(*counts: int, last: str | None = None) -> Iterator[Page[CourseResult]]
 
 def write(path: Path, found: Iterable[Page[Any]], *, run: Run = RUN, if_exists: str = "replace", **cut: Any) -> Any:
     parts = Parts(Format("jsonl", "none"), cut.get("part_bytes", 10_000), cut.get("part_seconds", 300))
-    return Dataset(folder("output_path", str(path)), run, if_exists).write(found, DESCRIPTION, parts)
+    return Dataset(folder("output_path", str(path)), run, if_exists).write(lambda *_: found, DESCRIPTION, parts)
 
 
 def names(path: Path) -> set[str]:
@@ -73,7 +75,7 @@ def test_a_summary_and_a_manifest_tell_the_same_of_the_files(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", [str, ObjectStoragePath, lambda path: f"file://{path}", lambda path: f"{path}/"])
 def test_a_folder_may_be_a_path_a_url_or_an_object_storage_path(tmp_path: Path, kind: Any) -> None:
     Dataset(folder("output_path", kind(str(tmp_path))), RUN, "replace").write(
-        pages(2), DESCRIPTION, Parts(Format("jsonl", "none"), 10_000, 300)
+        lambda *_: pages(2), DESCRIPTION, Parts(Format("jsonl", "none"), 10_000, 300)
     )
     assert [record["userId"] for record in read_records(kind(str(tmp_path)))] == ["u0", "u1"]
 
@@ -98,7 +100,7 @@ def test_a_part_is_closed_after_the_page_that_fills_it(tmp_path: Path) -> None:
 
 def test_a_part_is_closed_when_it_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(datasets, "time", SimpleNamespace(monotonic=lambda: next(moments)))
+    monkeypatch.setattr(part_files, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     assert len(write(tmp_path, pages(1, 1, 1), part_seconds=150)["files"]) == 2
 
 
@@ -125,12 +127,17 @@ def _broken(*counts: int) -> Iterator[Page[CourseResult]]:
 
 
 @pytest.mark.parametrize("part_bytes", [1, 1_000_000])
-def test_a_failure_leaves_the_dataset_before_and_no_half_file(tmp_path: Path, part_bytes: int) -> None:
+def test_a_failure_leaves_the_dataset_before_and_whole_parts_for_the_retry(tmp_path: Path, part_bytes: int) -> None:
     write(tmp_path, pages(2))
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(RuntimeError, match="went away"):
         write(tmp_path, _broken(3, 3), part_bytes=part_bytes)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    kept = json.loads(after["_checkpoint.json"])["files"]
+    assert after.keys() - before.keys() == {"_checkpoint.json", *(file["name"] for file in kept)}
+    assert after.items() >= before.items()
+    assert sum(file["records"] for file in kept) == 6
+    assert users(tmp_path) == ["u0", "u1"]
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

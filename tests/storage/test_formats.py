@@ -18,10 +18,11 @@ from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator
 from airflow_provider_lms.storage import read_manifest, read_records
-from airflow_provider_lms.storage.dataset import Dataset, Description, Parts
+from airflow_provider_lms.storage.dataset import Dataset, Description
 from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import Run
+from airflow_provider_lms.storage.parts import Parts
 from tests.rows import delivered, present
 
 ALL = [(name, compression) for name in ("jsonl", "csv", "parquet") for compression in ("none", "gzip", "zstd")]
@@ -67,7 +68,7 @@ def write(path: Path, name: str, compression: str) -> dict[str, Any]:
     need(name, compression)
     description = Description("things", Thing, "https://lms.test", {})
     parts = Parts(Format.chosen(name, compression), 1_000_000, 300)
-    return Dataset(folder("output_path", str(path)), Run(), "replace").write(pages(), description, parts)
+    return Dataset(folder("output_path", str(path)), Run(), "replace").write(lambda *_: pages(), description, parts)
 
 
 def file(summary: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.storage import read_manifest, read_records
 from dev.standalone import free_ports
+from tests.conftest import RESULTS
 from tests.rows import delivered, present
 
 pytest.importorskip("s3fs")
@@ -108,14 +109,22 @@ def test_parquet_on_the_server_is_read_by_others(lms: Simulator, server: str, ou
 
 
 @pytest.mark.parametrize("part_bytes", [1, 10_000_000])
-def test_a_failure_leaves_the_objects_as_they_were(lms: Simulator, server: str, output: str, part_bytes: int) -> None:
+def test_a_failure_leaves_the_dataset_before_and_the_retry_goes_on(
+    lms: Simulator, server: str, output: str, part_bytes: int
+) -> None:
     _operator(output, completion_statuses="passed").execute({})
-    before = _objects(server, output)
-    lms.ispring.fail("GET /learners/modules/results", faults.cut_document(), on=3)
+    before, sent = _objects(server, output), lms.ispring.count(RESULTS)
+    lms.ispring.fail(RESULTS, faults.cut_document(), on=3)
     with pytest.raises(Exception, match="page 3: the body is not well-formed"):
         _operator(output, part_bytes=part_bytes).execute({})
-    assert _objects(server, output) == before
+    parts = {1: 2, 10_000_000: 1}[part_bytes]
+    assert len(_objects(server, output) - before) == parts + 1
     assert {record["completionStatus"] for record in read_records(output)} == {"passed"}
+
+    summary = _operator(output, part_bytes=part_bytes).execute({})
+    assert present(read_records(summary)) == delivered(lms.ispring.module_results())
+    assert lms.ispring.count(RESULTS) - sent == summary["pages"] + 1
+    assert "_checkpoint.json" not in _objects(server, output)
 
 
 def test_the_generation_before_stays_until_the_next(lms: Simulator, server: str, output: str) -> None:

@@ -168,7 +168,7 @@ class ZohoPeopleClient:
             nonlocal number
             for rows, following in by_offset(fetch, offset):
                 number += 1
-                yield Page(rows.records, number, None if following is None else str(following))
+                yield Page(rows.records, number, None if following is None else str(following), resumable=False)
 
         return walk()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from airflow_provider_lms.lms.budget import Limits
@@ -80,7 +81,7 @@ class EntityProgressSweep:
             for page in self._read(unit, offset):
                 number += 1
                 rest = following if page.next is None else unit.continuation(page.next)
-                yield Page(page.records, number, rest)
+                yield Page(page.records, number, rest, resumable=page.next is None)
             offset = "0"
 
     def _read(self, unit: _Unit, offset: str) -> Iterator[Page[EntityProgress]]:
@@ -153,32 +154,46 @@ class EntityProgressSweep:
 
 
 def course_progress(
-    client: ZohoPeopleClient, course_id: Id | None = None, *, batch_id: Id | None = None, learner_id: Id | None = None
+    client: ZohoPeopleClient,
+    course_id: Id | None = None,
+    *,
+    batch_id: Id | None = None,
+    learner_id: Id | None = None,
+    start: str | None = None,
 ) -> Iterator[Page[CourseProgress]]:
     """Progress in whole courses; a blended course is read batch by batch where none is given.
 
-    Parameters and errors are those of :meth:`ZohoPeopleClient.course_progress`. Pages name no continuation.
+    Parameters and errors are those of :meth:`ZohoPeopleClient.course_progress`.
+
+    :param start: the ``next`` of an earlier page of the same call.
     """
     if course_id is None or batch_id is not None:
-        return client.course_progress(course_id, batch_id=batch_id, learner_id=learner_id)
+        return client.course_progress(course_id, batch_id=batch_id, learner_id=learner_id, start=start or 0)
     course = one_id("course_id", course_id)
     learner = None if learner_id is None else one_id("learner_id", learner_id)
-    return _over_batches(client, course, learner)
+    first, _, offset = (start or "/0").partition("/")
+    return _over_batches(client, course, learner, first or None, offset)
 
 
-def _over_batches(client: ZohoPeopleClient, course: str, learner: str | None) -> Iterator[Page[CourseProgress]]:
+def _over_batches(
+    client: ZohoPeopleClient, course: str, learner: str | None, first: str | None, offset: str
+) -> Iterator[Page[CourseProgress]]:
     batches = batches_of(client, course)
+    left = batches[batches.index(first) if first in batches else 0 :]
     number, missing = 0, 0
-    for batch in batches:
+    for batch, following in zip_longest(left, left[1:]):
+        after = None if following is None else f"{following}/0"
         try:
-            for page in client.course_progress(course, batch_id=batch, learner_id=learner):
+            for page in client.course_progress(course, batch_id=batch, learner_id=learner, start=offset):
                 number += 1
-                yield Page(page.records, number, None)
+                rest = after if page.next is None else f"{batch or ''}/{page.next}"
+                yield Page(page.records, number, rest, resumable=page.next is None)
         except _Refused:
             # A learner is in one batch, and the others do not know them.
             missing += 1
             if learner is None or missing == len(batches):
                 raise
+        offset = "0"
 
 
 def batches_of(client: ZohoPeopleClient, course_id: str) -> list[str | None]:
