@@ -6,12 +6,14 @@ A page of rows is decoded straight into typed records.
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from xml.etree import ElementTree
 from xml.parsers import expat
+from xml.sax.saxutils import unescape
 
 import msgspec
 
@@ -71,6 +73,19 @@ def parse(answer: Answer) -> Any:
     except (expat.ExpatError, ValueError):
         raise answer.broken("the body is not well-formed XML.") from None
     return next(iter(root.values()))
+
+
+def announced(answer: Answer, name: str) -> str | None:
+    """The continuation that a page seems to name, found without reading the page; the decoder has the last word.
+
+    :param name: what the continuation is called.
+    """
+    key = name.encode()
+    found = re.search(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % key, answer.body) if _is_json(answer) else None
+    if found is not None:
+        return msgspec.json.decode(found[1], type=str)
+    found = re.search(rb"<%b>([^<]+)</%b>" % (key, key), answer.body)
+    return None if found is None else unescape(found[1].decode("utf-8", "replace"))
 
 
 class PageDecoder(Generic[R]):

@@ -7,7 +7,9 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -69,6 +71,8 @@ class Transport:
         self._max_wait = max_wait
         self._announce = announce
         self._announced: str | None = None
+        self._begun: _Begun | None = None
+        self._thread: ThreadPoolExecutor | None = None
         self._session = requests.Session()
         # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
         self._session.auth = lambda request: request
@@ -86,30 +90,62 @@ class Transport:
         :param page: the page's number, for messages.
         :param shown: the path for messages, where it must not be shown as it is.
         """
-        call = f"GET {shown or path}" + ("" if page is None else f", page {page}")
-        return self._patiently(lambda: self._authorised(call, path, params))
+        call = _name(shown or path, page)
+        begun = self._take_begun(path, params)
+
+        def attempt() -> Answer:
+            nonlocal begun
+            first, begun = begun, None
+            return self._authorised(call, path, params, first)
+
+        return self._patiently(attempt)
+
+    def begin(self, path: str, params: Params = (), *, page: int | None = None) -> None:
+        """Send what the next ``get`` will ask for, while the caller does something else.
+
+        Nothing is sent where it would have to wait. One thread does the exchange and no more: tokens, budget and
+        whatever Airflow is told of them stay in the caller's.
+        """
+        self._drop_begun()
+        try:
+            token, _ = self._token()
+        except LmsError:
+            return  # get() will meet it too, and has patience
+        if self._budget.acquire() is None:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="lms-read-ahead")
+            url, call = self.base_url + path, _name(path, page)
+            answer = self._thread.submit(self._exchange, "GET", url, call, params=params, token=token)
+            self._begun = _Begun(path, params, token, answer)
 
     def close(self) -> None:
+        self._drop_begun()
+        if self._thread is not None:
+            self._thread.shutdown()
         self._session.close()
         self._budget.leave()
 
-    def _authorised(self, call: str, path: str, params: Params) -> Answer:
-        token, _ = self._token()
+    def _authorised(self, call: str, path: str, params: Params, begun: _Begun | None = None) -> Answer:
+        token = self._token()[0] if begun is None else begun.token
         renewed = False
         while True:
             try:
-                return self._ask(call, path, params, token)
+                return self._ask(call, path, params, token, begun)
             except LmsTokenRefused:
                 if renewed:
                     raise
                 # Another process may have renewed it already; only a token asked for here ends the search.
                 token, renewed = self._token(rejected=token)
+                begun = None
 
-    def _ask(self, call: str, path: str, params: Params, token: str) -> Answer:
-        if (wait := self._budget.acquire()) is not None:
+    def _ask(self, call: str, path: str, params: Params, token: str, begun: _Begun | None) -> Answer:
+        if begun is None and (wait := self._budget.acquire()) is not None:
             raise _to_wait(call, wait)
         try:
-            answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+            if begun is None:
+                answer = self._exchange("GET", self.base_url + path, call, params=params, token=token)
+            else:
+                answer = begun.answer.result()
         finally:
             self._budget.answered()
         error = self._refused(answer)
@@ -118,6 +154,21 @@ class Transport:
         if isinstance(error, LmsRateLimited):
             error.retry_after = self._budget.lock(error.retry_after)
         raise error
+
+    def _take_begun(self, path: str, params: Params) -> _Begun | None:
+        begun = self._begun
+        if begun is not None and (begun.path, begun.params) == (path, params):
+            self._begun = None
+            return begun
+        self._drop_begun()
+        return None
+
+    def _drop_begun(self) -> None:
+        """Wait for an answer that nobody asked for: the session serves one thread at a time."""
+        if self._begun is not None:
+            wait_for([self._begun.answer])
+            self._begun = None
+            self._budget.answered()
 
     def _token(self, rejected: str | None = None) -> tuple[str, bool]:
         """The account's token, and whether this call has asked the LMS for it."""
@@ -211,6 +262,19 @@ class Transport:
         limited = isinstance(_error(state), LmsRateLimited)
         patience = self._max_wait if limited else min(self._max_wait, _OUTAGE_SECONDS)
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
+
+
+class _Begun(NamedTuple):
+    """A request that was sent ahead."""
+
+    path: str
+    params: Params
+    token: str
+    answer: Future[Answer]
+
+
+def _name(path: str, page: int | None) -> str:
+    return f"GET {path}" + ("" if page is None else f", page {page}")
 
 
 def _to_wait(call: str, wait: Wait) -> LmsRateLimited:

@@ -36,7 +36,9 @@ class ISpringExtractOperator(LmsExtractOperator):
     def connect(self) -> ISpringLearnClient:
         from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 
-        return ISpringLearnHook(self.ispring_learn_conn_id, max_wait=self.max_wait).get_conn()
+        client = ISpringLearnHook(self.ispring_learn_conn_id, max_wait=self.max_wait).get_conn()
+        client.read_ahead = self.output_path is not None and self.max_pages is None
+        return client
 
     def query(self) -> dict[str, Any]:
         return {} if self.page_size is None else {"page_size": self.page_size}

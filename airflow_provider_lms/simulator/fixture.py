@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,14 @@ from airflow_provider_lms.simulator.zoho import Limits
 
 
 @pytest.fixture
-def lms(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+def lms(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A running simulator; the connections ``ispring_learn_default`` and ``zoho_people_default`` lead to it.
 
-    Zoho's window and lock are scaled down to fractions of a second. What tasks share is kept in the test's
-    ``tmp_path``, so that no test meets another's access token or budget.
+    Zoho's window and lock are scaled down to fractions of a second. What tasks share is kept in a folder of the test's
+    own, so that no test meets another's access token or budget.
     """
-    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", (tmp_path / "lms_coordination.sqlite").as_uri())
+    shared = tmp_path_factory.mktemp("lms") / "coordination.sqlite"
+    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", shared.as_uri())
     limits = Limits(window_seconds=0.1, lock_seconds=0.5)
     with Simulator(zoho_limits=limits) as simulator:
         for conn_type in simulator.vendors:
