@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,11 +17,11 @@ import requests
 import tenacity
 import urllib3
 
-from airflow_provider_lms import __version__
 from airflow_provider_lms.lms.answers import Answer, refusal
 from airflow_provider_lms.lms.auth import Grant, TokenStore
 from airflow_provider_lms.lms.budget import Budget, Limits, Wait
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused, LmsTruncatedPage, LmsUnavailable
+from airflow_provider_lms.lms.session import session
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ Params = Sequence[tuple[str, str]]
 _CHUNK = 65_536
 _OUTAGE_SECONDS = 120.0
 _LONG_WAIT = 10.0
+_LEAVING_SECONDS = 0.02
 
 
 class Transport:
@@ -73,10 +75,8 @@ class Transport:
         self._announced: str | None = None
         self._begun: _Begun | None = None
         self._thread: ThreadPoolExecutor | None = None
-        self._session = requests.Session()
-        # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
-        self._session.auth = lambda request: request
-        self._session.headers.update({"Accept": accept, "User-Agent": f"airflow-provider-lms/{__version__}"})
+        self._sent = threading.Event()
+        self._session = session(accept, self._sent.set)
 
     @property
     def limits(self) -> Limits:
@@ -115,8 +115,11 @@ class Transport:
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="lms-read-ahead")
             url, call = self.base_url + path, _name(path, page)
+            self._sent.clear()
             answer = self._thread.submit(self._exchange, "GET", url, call, params=params, token=token)
             self._begun = _Begun(path, params, token, answer)
+            # Whoever decodes a page now holds the interpreter, and the request would leave only after that.
+            self._sent.wait(_LEAVING_SECONDS)
 
     def close(self) -> None:
         self._drop_begun()
