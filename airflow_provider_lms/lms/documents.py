@@ -58,6 +58,10 @@ class _RootReached(Exception):
     """Ends a scan at the root element."""
 
 
+_IN_JSON = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*")')
+_IN_XML = re.compile(rb"([^<]+)<")
+
+
 def parse(answer: Answer) -> Any:
     """The content of a small document as dicts, lists and scalars; for XML the children of the root.
 
@@ -80,12 +84,15 @@ def announced(answer: Answer, name: str) -> str | None:
 
     :param name: what the continuation is called.
     """
-    key = name.encode()
-    found = re.search(rb'"%b"\s*:\s*("(?:[^"\\]|\\.)*")' % key, answer.body) if _is_json(answer) else None
-    if found is not None:
-        return msgspec.json.decode(found[1], type=str)
-    found = re.search(rb"<%b>([^<]+)</%b>" % (key, key), answer.body)
-    return None if found is None else unescape(found[1].decode("utf-8", "replace"))
+    word, pattern = (f'"{name}"', _IN_JSON) if _is_json(answer) else (f"<{name}>", _IN_XML)
+    at = answer.body.rfind(word.encode())
+    found = pattern.match(answer.body, at + len(word)) if at >= 0 else None
+    if found is None:
+        return None
+    try:
+        return msgspec.json.decode(found[1], type=str) if pattern is _IN_JSON else unescape(found[1].decode())
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 class PageDecoder(Generic[R]):

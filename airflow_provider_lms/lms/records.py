@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
@@ -46,8 +47,7 @@ class RecordConverter(Generic[R]):
     def in_utc(self, records: list[R]) -> list[R]:
         """The records themselves, with their dates put into UTC; one without a zone is taken as UTC."""
         for field in self._dates:
-            for record in records:
-                moment = getattr(record, field)
+            for record, moment in zip(records, map(attrgetter(field), records), strict=True):
                 if moment is not None and moment.tzinfo is not UTC:
                     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
                     setattr(record, field, aware.astimezone(UTC))
