@@ -124,6 +124,9 @@ class Dataset:
                 "pages": writer.pages,
                 "records": writer.records,
                 "complete": last is None,
+                "latest_completion_date": max(
+                    filter(None, (file["latest_completion_date"] for file in writer.files)), default=None
+                ),
                 "files": writer.files,
                 "previous": [*([file["name"] for file in before["files"]] if before else []), *progress.leftovers],
             }

@@ -54,8 +54,9 @@ def read_manifest(location: Location) -> dict[str, Any]:
 
     :param location: the dataset's folder, or its manifest, as a path, a URL or an ``ObjectStoragePath``.
     :return: ``version``, ``resource``, ``format``, ``schema``, ``query``, ``host``, ``run``, ``started_at``,
-        ``finished_at``, ``pages``, ``records``, ``complete`` (False where ``max_pages`` ended it), and ``files``,
-        each with ``name``, ``records``, ``bytes`` and ``sha256``.
+        ``finished_at``, ``pages``, ``records``, ``complete`` (False where ``max_pages`` ended it),
+        ``latest_completion_date`` (RFC 3339 in UTC; None where no record has one), and ``files``, each with ``name``,
+        ``records``, ``bytes``, ``sha256`` and its own ``latest_completion_date``.
     :raises FileNotFoundError: no dataset was committed there.
     """
     found = find(_dataset(location))

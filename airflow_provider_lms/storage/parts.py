@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, BinaryIO, get_type_hints
 
 import msgspec
 
@@ -147,6 +149,8 @@ class _Part:
         self._file = self._whole.__enter__()
         self._digest = hashlib.sha256()
         self._opened = time.monotonic()
+        self._has_completions = get_type_hints(record).get("completion_date") == datetime | None
+        self._latest: datetime | None = None
         self.records = 0
         self.bytes = 0
         self._encoder = format.encoder(self, record)
@@ -170,6 +174,9 @@ class _Part:
     def add(self, page: Page[Any]) -> None:
         self._encoder.write(page.records)
         self.records += len(page.records)
+        if self._has_completions:
+            found = filter(None, (self._latest, *map(attrgetter("completion_date"), page.records)))
+            self._latest = max(found, default=None)
 
     def finish(self) -> dict[str, Any]:
         self._encoder.close()
@@ -179,6 +186,7 @@ class _Part:
             "records": self.records,
             "bytes": self.bytes,
             "sha256": self._digest.hexdigest(),
+            "latest_completion_date": None if self._latest is None else msgspec.to_builtins(self._latest),
         }
 
     def abandon(self, error: BaseException) -> None:
