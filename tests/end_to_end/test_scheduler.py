@@ -30,7 +30,7 @@ class Stage:
         self.airflow = airflow
         self.simulators = simulators
         self.output = output
-        dags = ("every_size", "failing", "zoho_at_once")
+        dags = ("every_size", "failing", "retried", "zoho_at_once")
         self.runs = {dag: airflow.run(dag, {"output": f"file://{output}"}) for dag in dags}
 
 
@@ -41,6 +41,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     worlds["rows_25000"] = World(users=5_000, courses=1, modules=5, blocked=0)
     worlds["rows_one_by_one"] = World(users=9, courses=1, modules=1, blocked=0)
     worlds["rows_broken"] = worlds["rows_refused"] = World(users=30, courses=1, modules=1)
+    worlds["rows_broken_once"] = World(users=95, courses=1, modules=1, blocked=0)
     with ExitStack() as stack:
         simulators = {name: stack.enter_context(Simulator(world)) for name, world in worlds.items()}
         connections = {name: simulator.connection() for name, simulator in simulators.items()}
@@ -49,6 +50,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         simulators["zoho"], connections["zoho"] = zoho, zoho.connection("zoho_people")
         connections["rows_refused"]["password"] = WRONG
         simulators["rows_broken"].ispring.fail(RESULTS, faults.cut_document(), on=2, times=9)
+        simulators["rows_broken_once"].ispring.fail(RESULTS, faults.cut_document(), on=6)
         dags = Path(__file__).parent / "dags"
         airflow = stack.enter_context(Airflow(home, dags, connections, {"AIRFLOW__CORE__PARALLELISM": "8"}))
         yield Stage(airflow, simulators, output)
@@ -65,6 +67,16 @@ def test_a_dataset_holds_just_the_rows_of_the_world(stage: Stage, name: str) -> 
     assert manifest["run"]["run_id"] == stage.runs["every_size"]["dag_run_id"]
 
 
+def test_airflows_retry_reads_only_what_is_missing(stage: Stage) -> None:
+    assert stage.runs["retried"]["state"] == "success"
+    account = stage.simulators["rows_broken_once"].ispring
+    manifest = read_manifest(str(stage.output / "rows_broken_once"))
+    assert present(read_records(str(stage.output / "rows_broken_once"))) == delivered(account.module_results())
+    assert manifest["run"]["try_number"] == 2
+    assert (manifest["pages"], account.count(RESULTS)) == (10, 11)
+    assert "Going on after 5 pages in 1 files of an earlier try." in _logs(stage)
+
+
 def test_eight_tasks_at_once_share_zohos_budget_and_one_token(stage: Stage) -> None:
     assert stage.runs["zoho_at_once"]["state"] == "success"
     zoho = stage.simulators["zoho"].zoho
@@ -77,9 +89,10 @@ def test_eight_tasks_at_once_share_zohos_budget_and_one_token(stage: Stage) -> N
     assert "4 learners, 10 entity types: 40 calls, less than a minute at the budget of 30 calls in 1 s." in _logs(stage)
 
 
-def test_a_failing_task_fails_its_run_and_writes_nothing(stage: Stage) -> None:
+def test_a_failing_task_fails_its_run_and_commits_nothing(stage: Stage) -> None:
     assert stage.runs["failing"]["state"] == "failed"
-    assert not (stage.output / "rows_broken").exists() or list((stage.output / "rows_broken").iterdir()) == []
+    with pytest.raises(FileNotFoundError, match="no dataset was committed"):
+        read_manifest(str(stage.output / "rows_broken"))
     assert "page 2: the body is not well-formed JSON" in _logs(stage)
     assert "Check the connection's login (client id) and password (client secret)" in _logs(stage)
 

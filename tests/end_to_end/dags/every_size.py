@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pendulum
 from airflow.providers.common.compat.sdk import DAG
 
@@ -35,4 +37,16 @@ with DAG(dag_id="failing", schedule=None, start_date=pendulum.datetime(2026, 1, 
     )
     ISpringUsersOperator(
         task_id="refused", ispring_learn_conn_id="rows_refused", output_path="{{ params.output }}/refused"
+    )
+
+with DAG(dag_id="retried", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC"), params={"output": ""}):
+    ISpringModuleResultsOperator(
+        task_id="broken_once",
+        ispring_learn_conn_id="rows_broken_once",
+        page_size=10,
+        output_path="{{ params.output }}/rows_broken_once",
+        output_format="csv",
+        compression="gzip",
+        retries=1,
+        retry_delay=timedelta(seconds=1),
     )
