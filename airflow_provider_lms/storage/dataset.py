@@ -103,7 +103,8 @@ class Dataset:
         )
         progress.writer = writer
         try:
-            last = writer.write(read(progress.next, writer.pages))
+            start = progress.next
+            last = writer.write(read(start, writer.pages), start)
             before = self._found()
         except BaseException:
             kept = {file["name"] for file in progress.files}

@@ -81,10 +81,12 @@ class PartWriter:
     def records(self) -> int:
         return sum(file["records"] for file in self.files)
 
-    def write(self, pages: Iterable[Page[Any]]) -> str | None:
+    def write(self, pages: Iterable[Page[Any]], start: str | None = None) -> str | None:
         """Write every page; return the continuation of the last.
 
         If a page cannot be read, what was read before it is finished for the next try.
+
+        :param start: the continuation that the pages begin with.
         """
         reading, told = iter(pages), time.monotonic()
         try:
@@ -100,7 +102,7 @@ class PartWriter:
                 self._part.abandon(error)
             raise
         log.info("%d pages, %d records in %d files.", self.pages, self.records, len(self.files))
-        return self._last.next if self._last else None
+        return start if self._last is None else self._last.next
 
     def _next(self, reading: Any) -> Page[Any] | None:
         try:

@@ -28,7 +28,7 @@ def read_records(
         return
     directory = folder("source", source)
     manifest = read_manifest(directory)
-    written = Format(manifest["format"], manifest["compression"])
+    written = Format(manifest["format"], manifest.get("compression", "none"))
     for each in manifest["files"]:
         with open_to_read(child(directory, each["name"])) as file:
             yield from written.read(file, manifest["schema"])

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,16 @@ def test_a_retry_reads_just_the_rest_and_ends_like_an_undisturbed_run(tmp_path: 
     assert (summary["pages"], summary["records"]) == (LAST, 2 * LAST)
     assert names(tmp_path) == {"_manifest.json", *(Path(file["uri"]).name for file in summary["files"])}
     assert read_manifest(str(tmp_path))["complete"] is True
+
+
+def test_a_retry_that_has_nothing_more_to_read_tells_that_more_is_there(tmp_path: Path) -> None:
+    fail(tmp_path, 4)
+    listing = Listing()
+    description = Description("course_results", CourseResult, "https://lms.test", {"q": "q"})
+    dataset = Dataset(folder("output_path", str(tmp_path)), RETRY, "replace")
+    dataset.write(lambda start, before: islice(listing(start, before), 3 - before), description, Parts(LINES, 1, 300))
+    assert read_manifest(str(tmp_path))["complete"] is False
+    assert users(tmp_path) == EVERYBODY[:6]
 
 
 def test_several_tries_in_a_row(tmp_path: Path) -> None:
