@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -143,6 +144,28 @@ def test_twenty_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(20)]
     said = [process.communicate(timeout=120)[0] for process in processes]
     assert sorted(int(each) for each in said) == list(range(1, 21))
+
+
+def _open_and_close(path: Path, failed: Any) -> None:
+    try:
+        for _ in range(5):
+            LocalStore(path).change("key", State, add)
+    except CoordinationError as error:
+        failed.put(str(error))
+
+
+def test_processes_may_make_open_and_close_the_file_at_the_same_moment(tmp_path: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    failed = fork.Queue()
+    for number in range(60):
+        path = tmp_path / f"{number}.sqlite"
+        processes = [fork.Process(target=_open_and_close, args=(path, failed)) for _ in range(6)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        assert failed.empty(), failed.get()
+        assert LocalStore(path).read("key", State)[0].count == 30
 
 
 @pytest.mark.parametrize("damage", ["a folder", "not a database"])
