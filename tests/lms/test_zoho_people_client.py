@@ -297,6 +297,14 @@ def test_course_progress_of_a_blended_course_is_read_batch_by_batch(lms: Simulat
         rows(course_progress(zoho, blended.id, learner_id="7"))
 
 
+def test_course_progress_goes_on_at_a_batch_and_never_at_another(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    blended = lms.zoho.courses[1].id
+    pages = list(course_progress(zoho, blended))
+    assert rows(course_progress(zoho, blended, start=pages[0].next)) == rows(pages[1:])
+    with pytest.raises(ValueError, match="start: it names a batch that is no longer in the course"):
+        rows(course_progress(zoho, blended, start="7/0"))
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

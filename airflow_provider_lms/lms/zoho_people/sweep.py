@@ -166,20 +166,25 @@ def course_progress(
     Parameters and errors are those of :meth:`ZohoPeopleClient.course_progress`.
 
     :param start: the ``next`` of an earlier page of the same call.
+    :raises ValueError: it names a batch that is no longer there.
     """
     if course_id is None or batch_id is not None:
         return client.course_progress(course_id, batch_id=batch_id, learner_id=learner_id, start=start or 0)
     course = one_id("course_id", course_id)
     learner = None if learner_id is None else one_id("learner_id", learner_id)
-    first, _, offset = (start or "/0").partition("/")
-    return _over_batches(client, course, learner, first or None, offset)
+    return _over_batches(client, course, learner, start)
 
 
 def _over_batches(
-    client: ZohoPeopleClient, course: str, learner: str | None, first: str | None, offset: str
+    client: ZohoPeopleClient, course: str, learner: str | None, start: str | None
 ) -> Iterator[Page[CourseProgress]]:
     batches = batches_of(client, course)
-    left = batches[batches.index(first) if first in batches else 0 :]
+    left, offset = batches, "0"
+    if start is not None:
+        first, _, offset = start.partition("/")
+        if (first or None) not in batches:
+            raise ValueError("start: it names a batch that is no longer in the course. Begin without it.")
+        left = batches[batches.index(first or None) :]
     number, missing = 0, 0
     for batch, following in zip_longest(left, left[1:]):
         after = None if following is None else f"{following}/0"
