@@ -122,11 +122,13 @@ class Transport:
             self._sent.wait(_LEAVING_SECONDS)
 
     def close(self) -> None:
-        self._drop_begun()
-        if self._thread is not None:
-            self._thread.shutdown()
-        self._session.close()
-        self._budget.leave()
+        try:
+            self._drop_begun()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            self._session.close()
+            self._budget.leave()
 
     def _authorised(self, call: str, path: str, params: Params, begun: _Begun | None = None) -> Answer:
         token = self._token()[0] if begun is None else begun.token

@@ -94,7 +94,7 @@ class LmsExtractOperator(BaseOperator):
             ``resource``, ``started_at``, ``finished_at``.
         :raises ValueError: a parameter cannot be meant as it is; it is named.
         :raises DatasetConflict: the folder holds a dataset that must not be replaced.
-        :raises LmsError: reading failed; the folder holds what it held before.
+        :raises LmsError: reading failed; the dataset before stays as it is, and a retry goes on from there.
         """
         from airflow_provider_lms.lms.filters import number, whole
 

@@ -108,7 +108,7 @@ class PartWriter:
         try:
             page: Page[Any] | None = next(reading, None)
         except Exception:
-            if self._may_go_on:
+            if self._continuation is not None:
                 with suppress(Exception):  # what went wrong with the page is what matters
                     self._finish()
             raise
@@ -125,19 +125,20 @@ class PartWriter:
         if self._part is None:
             return
         fill = max(self._part.bytes / self._parts.part_bytes, self._part.age / self._parts.part_seconds)
-        if fill >= (1 if self._may_go_on or page.next is None else _OVERFULL):
+        if fill >= (_OVERFULL if page.next is not None and self._continuation is None else 1):
             self._finish()
 
     @property
-    def _may_go_on(self) -> bool:
-        return self._last is not None and self._last.next is not None and self._last.resumable
+    def _continuation(self) -> str | None:
+        """Where reading may go on later; None where it may not."""
+        return self._last.next if self._last is not None and self._last.resumable else None
 
     def _finish(self) -> None:
         if self._part is not None:
             self.files.append(self._part.finish())
             self._part = None
-            if self._last is not None and self._last.next is not None and self._last.resumable:
-                self._finished(self._last.next)
+            if self._continuation is not None:
+                self._finished(self._continuation)
 
 
 class _Part:

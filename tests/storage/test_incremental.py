@@ -7,7 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
+from jinja2 import Template
 
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, faults
@@ -54,6 +56,21 @@ def test_windows_with_an_overlap_and_the_key_give_each_row_once_and_the_last_rea
     }
     assert len(reread) > 0
     assert all(row["viewsCount"] == 7 for row in rows if tuple(str(row[name]) for name in KEY) in reread)
+
+
+def test_the_window_of_the_docs_is_rendered_into_dates_that_the_operator_takes(lms: Simulator, tmp_path: Path) -> None:
+    interval = {
+        "data_interval_start": pendulum.datetime(2026, 1, 3),
+        "data_interval_end": pendulum.datetime(2026, 1, 4),
+    }
+    window = {
+        name: Template(template).render(interval)
+        for name, template in re.findall(r'(completion_date_\w+)="(.*?)"', DOCS.read_text())
+    }
+    read(tmp_path, **window)
+    asked = dict(lms.ispring.requests[-1].query)
+    assert asked["completionDate[startDate]"] == "2026-01-01T00:00:00Z"
+    assert asked["completionDate[endDate]"] == "2026-01-04T00:00:00Z"
 
 
 def test_the_manifest_holds_the_greatest_completion_date(lms: Simulator, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """CSV as in RFC 4180, with a rule for null: nothing at all between the commas. An empty text is ``""``.
 
-Texts and dates are quoted, numbers and booleans (``true``, ``false``) are not. PostgreSQL and DuckDB read null that
-way.
+Texts and dates are quoted, numbers and booleans (``true``, ``false``) are not.
 """
 
 from __future__ import annotations
