@@ -178,4 +178,4 @@ class SharedBudget:
 
 def _locked(account: Account, now: float) -> Wait | None:
     left = account.locked_until - now
-    return Wait(left, "the LMS has locked the account, and nobody may send") if left > 0 else None
+    return Wait(left, "the LMS has locked the account, and nobody may send", locked=True) if left > 0 else None

@@ -27,10 +27,12 @@ class Wait(NamedTuple):
 
     :param seconds: when to ask again.
     :param reason: what stands in the way.
+    :param locked: whether the LMS has set it; else this side keeps to the budget, or to its turn.
     """
 
     seconds: float
     reason: str
+    locked: bool = False
 
 
 @dataclass(frozen=True)

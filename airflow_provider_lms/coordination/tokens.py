@@ -65,7 +65,8 @@ class SharedTokens:
             if (token := self._usable(kept, now, rejected)) is not None:
                 return token
             if kept.paused_until > now:
-                return Wait(kept.paused_until - now, "too many access tokens were asked for, and none are given")
+                reason = "too many access tokens were asked for, and none are given"
+                return Wait(kept.paused_until - now, reason, locked=True)
             if kept.asking_until > now and kept.holder != self._holder and not self._fresh:
                 return Wait(min(_ASK_AGAIN, kept.asking_until - now), "another task is asking for an access token")
             kept.holder, kept.asking_until = self._holder, now + turn

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_lms.coordination import SharedBudget, SharedTokens
+from airflow_provider_lms.hooks.account import Account, resolve
 from airflow_provider_lms.hooks.coordination import gap, shared_store
+from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from airflow.providers.common.compat.sdk import Connection
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_lms.connections import ConnectionType
     from airflow_provider_lms.lms.auth import Grant
 
 log = logging.getLogger(__name__)
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TEST_SECONDS = 10.0
+_TRIGGER_SECONDS = 30.0
 
 
 class Client(Protocol):
@@ -42,18 +42,41 @@ class Client(Protocol):
 C = TypeVar("C", bound=Client)
 
 
+@dataclass(frozen=True)
+class Use:
+    """How a client is used.
+
+    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
+    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
+    :param timeout: an upper bound to the connection's own timeout, in seconds.
+    :param fresh: ask for an access token of its own, whatever other tasks share.
+    :param announce: called with each access token that is used, so that a log can mask it.
+    """
+
+    max_wait: float = 900.0
+    longest_lock: float | None = None
+    timeout: float | None = None
+    fresh: bool = False
+    announce: Callable[[str], None] = mask_secret
+
+
+_IN_A_FORM = Use(max_wait=0.0, timeout=_TEST_SECONDS, fresh=True)
+# A trigger's client works in threads, which must not call Airflow, not even to mask a token; nothing logs one.
+_IN_A_TRIGGER = Use(max_wait=0.0, timeout=_TRIGGER_SECONDS, announce=lambda _: None)
+
+
 class LmsHook(BaseHook, ABC, Generic[C]):
     """Base of the hooks: a subclass names its connection type and builds a client from a connection.
 
-    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
+    :param use: how the client is used.
     """
 
     conn_name_attr: ClassVar[str]
     connection_type: ClassVar[ConnectionType]
 
-    def __init__(self, *, max_wait: float = 900.0) -> None:
+    def __init__(self, use: Use) -> None:
         super().__init__()
-        self._max_wait = max_wait
+        self._use = use
 
     def get_conn(self) -> C:
         """A client with a session of its own; nothing is sent yet.
@@ -61,18 +84,21 @@ class LmsHook(BaseHook, ABC, Generic[C]):
         :raises ValueError: a field of the connection is missing or cannot be meant as it is.
         :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
         """
-        return self.client(self.get_connection(self._connection_id()), max_wait=self._max_wait)
+        return self.client(Account.of(self.get_connection(self._connection_id())), self._use)
+
+    async def get_async_conn(self) -> C:
+        """A client for a trigger: it may be used in a thread, never waits, and bounds each exchange by 30 seconds.
+
+        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
+        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
+        """
+        return self.client(await resolve(self._connection_id()), _IN_A_TRIGGER)
 
     @abstractmethod
-    def client(
-        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
-    ) -> C:
-        """A client for a connection that is already at hand.
+    def client(self, account: Account, use: Use) -> C:
+        """A client for an account that is already at hand.
 
-        :param connection: what to connect to.
-        :param max_wait: as in the hook.
-        :param timeout: an upper bound to the connection's own timeout, in seconds.
-        :param fresh: ask for an access token of its own, whatever other tasks share.
+        :param account: what to connect to.
         :raises ValueError: a field of the connection is missing or cannot be meant as it is.
         :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
         """
@@ -80,8 +106,7 @@ class LmsHook(BaseHook, ABC, Generic[C]):
     def test_connection(self) -> tuple[bool, str]:
         """Take a fresh token and make one small call; says what to fix where that fails, and never raises."""
         try:
-            connection = self.get_connection(self._connection_id())
-            client = self.client(connection, max_wait=0.0, timeout=_TEST_SECONDS, fresh=True)
+            client = self.client(Account.of(self.get_connection(self._connection_id())), _IN_A_FORM)
             try:
                 client.check()
             finally:
@@ -97,11 +122,10 @@ class LmsHook(BaseHook, ABC, Generic[C]):
         url: str,
         grant: Grant,
         settings: dict[str, Any],
+        use: Use,
         *,
         client_id: str,
         secrets: Sequence[str],
-        timeout: float | None,
-        fresh: bool,
         **options: Any,
     ) -> Transport:
         """A transport that shares the account's request budget, lock and access token with all other tasks."""
@@ -109,81 +133,27 @@ class LmsHook(BaseHook, ABC, Generic[C]):
         log.info("Request budget, lock and access token are shared %s.", store.reach)
         if (warning := gap(store)) is not None:
             log.warning(warning)
-        host = _host(url)
+        host = host_of(url)
         return Transport(
             url,
             grant,
-            tokens=SharedTokens(store, (_host(grant.url), host), client_id, secrets, fresh=fresh),
+            tokens=SharedTokens(store, (host_of(grant.url), host), client_id, secrets, fresh=use.fresh),
             budget=SharedBudget(store, host, client_id, limits(settings)),
-            timeout=min(settings["timeout"], timeout or settings["timeout"]),
-            announce=mask_secret,
+            timeout=min(settings["timeout"], use.timeout or settings["timeout"]),
+            max_wait=use.max_wait,
+            longest_lock=use.longest_lock,
+            announce=use.announce,
             **options,
         )
 
     def _connection_id(self) -> str:
         return str(getattr(self, self.conn_name_attr))
 
-    def _settings(self, connection: Connection) -> dict[str, Any]:
+    def _settings(self, account: Account) -> dict[str, Any]:
         try:
-            return self.connection_type.read(connection.extra_dejson)
+            return self.connection_type.read(account.extra)
         except ValueError as error:
-            raise ValueError(f"Connection {connection.conn_id!r}, {error}") from None
-
-    @staticmethod
-    def _credentials(connection: Connection) -> tuple[str, str]:
-        if not connection.login or not connection.password:
-            raise ValueError(
-                f"Connection {connection.conn_id!r}: login (client id) and password (client secret) must both be set."
-            )
-        return connection.login, connection.password
-
-
-def base_url(connection: Connection, default: str, *, allow_http: bool) -> str:
-    """The base URL that a connection's host and port stand for, without a slash at its end.
-
-    :param default: the host where the connection names none.
-    :param allow_http: whether credentials may go unencrypted to another machine.
-    :raises ValueError: not a URL, or plain HTTP where it is not allowed.
-    """
-    host = (connection.host or default).strip()
-    if "://" not in host:
-        name = urlsplit(f"//{host}").hostname
-        host = f"{'http' if name in _LOOPBACK else 'https'}://{host}"
-    url = checked_url(f"Connection {connection.conn_id!r}, host", host.rstrip("/"), allow_http=allow_http)
-    parts = urlsplit(url)
-    if connection.port and parts.port is None:
-        parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
-    return parts.geturl()
-
-
-def checked_url(name: str, url: str, *, allow_http: bool) -> str:
-    """The URL itself, if credentials may be sent to it.
-
-    :param name: what it is, for the error.
-    :raises ValueError: not a URL, holds credentials, or plain HTTP where it is not allowed.
-    """
-    parts = urlsplit(url)
-    usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
-    if not usable or not _has_valid_port(parts):
-        raise ValueError(f"{name}: expected a host name or a base URL such as https://api-learn.ispring.com.")
-    if parts.username is not None:
-        raise ValueError(f"{name}: put the credentials into the connection's own fields, not into the URL.")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_http:
-        raise ValueError(f"{name}: plain HTTP would send the secret unencrypted. Use https, or set allow_http.")
-    return url
-
-
-def _host(url: str) -> str:
-    """Host and port, in the one spelling by which an account is known."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
-
-
-def _has_valid_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
+            raise ValueError(f"Connection {account.conn_id!r}, {error}") from None
 
 
 def limits(settings: dict[str, Any]) -> Limits:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_lms.connections import ISPRING_LEARN
-from airflow_provider_lms.hooks.base import LmsHook, base_url, checked_url, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.account import Account
+from airflow_provider_lms.hooks.base import LmsHook, Use, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.urls import base_url, checked_url
 from airflow_provider_lms.lms.auth import ClientCredentials
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
 
 _DEFAULT_HOST = "api-learn.ispringlearn.com"
 _TOKEN_PATH = "/api/v3/token"  # noqa: S105
@@ -22,6 +21,7 @@ class ISpringLearnHook(LmsHook[ISpringLearnClient]):
 
     :param ispring_learn_conn_id: the connection.
     :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
+    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
     """
 
     conn_name_attr = "ispring_learn_conn_id"
@@ -30,18 +30,22 @@ class ISpringLearnHook(LmsHook[ISpringLearnClient]):
     hook_name = ISPRING_LEARN.label
     connection_type = ISPRING_LEARN
 
-    def __init__(self, ispring_learn_conn_id: str = default_conn_name, *, max_wait: float = 900.0) -> None:
-        super().__init__(max_wait=max_wait)
+    def __init__(
+        self,
+        ispring_learn_conn_id: str = default_conn_name,
+        *,
+        max_wait: float = 900.0,
+        longest_lock: float | None = None,
+    ) -> None:
+        super().__init__(Use(max_wait=max_wait, longest_lock=longest_lock))
         self.ispring_learn_conn_id = ispring_learn_conn_id
 
-    def client(
-        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
-    ) -> ISpringLearnClient:
-        settings = self._settings(connection)
-        client_id, client_secret = self._credentials(connection)
-        url = base_url(connection, _DEFAULT_HOST, allow_http=settings["allow_http"])
+    def client(self, account: Account, use: Use) -> ISpringLearnClient:
+        settings = self._settings(account)
+        client_id, client_secret = account.credentials
+        url = base_url(account, _DEFAULT_HOST, allow_http=settings["allow_http"])
         auth_url = settings["auth_url"] and checked_url(
-            f"Connection {connection.conn_id!r}, auth_url", settings["auth_url"], allow_http=settings["allow_http"]
+            f"Connection {account.conn_id!r}, auth_url", settings["auth_url"], allow_http=settings["allow_http"]
         )
         scheme = settings["auth_scheme"]
         grant = ClientCredentials(
@@ -54,12 +58,10 @@ class ISpringLearnHook(LmsHook[ISpringLearnClient]):
             url,
             grant,
             settings,
+            use,
             client_id=client_id,
             secrets=(client_secret,),
-            timeout=timeout,
-            fresh=fresh,
             accept=_ACCEPT[settings["response_format"]],
-            max_wait=max_wait,
         )
         return ISpringLearnClient(transport, page_size=settings["page_size"])
 

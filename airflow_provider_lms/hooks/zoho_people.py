@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_lms.connections import ZOHO_DATA_CENTERS, ZOHO_PEOPLE
-from airflow_provider_lms.hooks.base import LmsHook, checked_url, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.account import Account
+from airflow_provider_lms.hooks.base import LmsHook, Use, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.urls import checked_url
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.answers import refused
 from airflow_provider_lms.lms.zoho_people.auth import RefreshToken
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
 
 _TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
 _API_PATH = "/api/v1"
@@ -22,6 +21,7 @@ class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
 
     :param zoho_people_conn_id: the connection.
     :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
+    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
     """
 
     conn_name_attr = "zoho_people_conn_id"
@@ -30,23 +30,27 @@ class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
     hook_name = ZOHO_PEOPLE.label
     connection_type = ZOHO_PEOPLE
 
-    def __init__(self, zoho_people_conn_id: str = default_conn_name, *, max_wait: float = 900.0) -> None:
-        super().__init__(max_wait=max_wait)
+    def __init__(
+        self,
+        zoho_people_conn_id: str = default_conn_name,
+        *,
+        max_wait: float = 900.0,
+        longest_lock: float | None = None,
+    ) -> None:
+        super().__init__(Use(max_wait=max_wait, longest_lock=longest_lock))
         self.zoho_people_conn_id = zoho_people_conn_id
 
-    def client(
-        self, connection: Connection, *, max_wait: float, timeout: float | None = None, fresh: bool = False
-    ) -> ZohoPeopleClient:
-        settings = self._settings(connection)
-        client_id, client_secret = self._credentials(connection)
+    def client(self, account: Account, use: Use) -> ZohoPeopleClient:
+        settings = self._settings(account)
+        client_id, client_secret = account.credentials
         refresh_token = settings["refresh_token"]
         if not refresh_token:
-            raise ValueError(f"Connection {connection.conn_id!r}, extra 'refresh_token': it must be set.")
+            raise ValueError(f"Connection {account.conn_id!r}, extra 'refresh_token': it must be set.")
         domain = ZOHO_DATA_CENTERS[settings["data_center"]]
 
         def url(host: str) -> str:
             override = (settings[f"{host}_url"] or "").rstrip("/")
-            name = f"Connection {connection.conn_id!r}, {host}_url"
+            name = f"Connection {account.conn_id!r}, {host}_url"
             return checked_url(name, override or f"https://{host}.{domain}", allow_http=settings["allow_http"])
 
         grant = RefreshToken(
@@ -60,12 +64,10 @@ class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
             url("people").removesuffix(_API_PATH) + _API_PATH,
             grant,
             settings,
+            use,
             client_id=client_id,
             secrets=(client_secret, refresh_token),
-            timeout=timeout,
-            fresh=fresh,
             refused=refused,
-            max_wait=max_wait,
         )
         return ZohoPeopleClient(transport)
 

@@ -27,13 +27,16 @@ class Limits:
 
 
 class Wait(Protocol):
-    """Not now: ask again after ``seconds``; ``reason`` stands in the way."""
+    """Not now: ask again after ``seconds``; ``reason`` stands in the way, which the LMS has set if ``locked``."""
 
     @property
     def seconds(self) -> float: ...
 
     @property
     def reason(self) -> str: ...
+
+    @property
+    def locked(self) -> bool: ...
 
 
 class Budget(Protocol):

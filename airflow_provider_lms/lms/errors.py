@@ -48,13 +48,17 @@ class LmsRateLimited(LmsError):
     :param message: the whole sentence for the log.
     :param status: the HTTP status of the answer, if there was one.
     :param retry_after: seconds until the next request may go out; None where the LMS did not say.
+    :param locked: whether the LMS has said so, now or to another task; else this side keeps to the budget.
     """
 
     transient: ClassVar[bool] = True
 
-    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, retry_after: float | None = None, *, locked: bool = False
+    ) -> None:
         super().__init__(message, status)
         self.retry_after = retry_after
+        self.locked = locked or status is not None
 
 
 class LmsUnavailable(LmsError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 import msgspec
 
@@ -15,7 +15,12 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Record(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A row under the vendor's field names, as attributes in snake case."""
+    """A row under the vendor's field names, as attributes in snake case.
+
+    ``watermark`` is the date by which a listing of these can be read on from where an earlier one ended, if it has one.
+    """
+
+    watermark: ClassVar[str | None] = None
 
 
 class RecordConverter(Generic[R]):

@@ -48,6 +48,7 @@ class Transport:
     :param accept: the ``Accept`` header.
     :param timeout: seconds that one request may take, from connecting to the last byte.
     :param max_wait: seconds that one call may wait for a rate limit or an outage; 0 never waits.
+    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
     :param announce: called with each access token that is used, so that a log can mask it.
     """
 
@@ -62,6 +63,7 @@ class Transport:
         accept: str = "application/json",
         timeout: float = 60.0,
         max_wait: float = 900.0,
+        longest_lock: float | None = None,
         announce: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.base_url = base_url
@@ -71,6 +73,7 @@ class Transport:
         self._refused = refused
         self._timeout = timeout
         self._max_wait = max_wait
+        self._longest_lock = math.inf if longest_lock is None else longest_lock
         self._announce = announce
         self._announced: str | None = None
         self._begun: _Begun | None = None
@@ -264,8 +267,12 @@ class Transport:
         )(attempt)
 
     def _out_of_patience(self, state: tenacity.RetryCallState) -> bool:
-        limited = isinstance(_error(state), LmsRateLimited)
-        patience = self._max_wait if limited else min(self._max_wait, _OUTAGE_SECONDS)
+        error = _error(state)
+        patience = min(self._max_wait, _OUTAGE_SECONDS)
+        if isinstance(error, LmsRateLimited):
+            patience = self._max_wait
+            if error.locked and (error.retry_after or 0.0) >= self._longest_lock:
+                return True
         return (state.seconds_since_start or 0.0) + state.upcoming_sleep > patience
 
 
@@ -283,7 +290,8 @@ def _name(path: str, page: int | None) -> str:
 
 
 def _to_wait(call: str, wait: Wait) -> LmsRateLimited:
-    return LmsRateLimited(f"{call}: {wait.reason} for another {math.ceil(wait.seconds)} s.", retry_after=wait.seconds)
+    message = f"{call}: {wait.reason} for another {math.ceil(wait.seconds)} s."
+    return LmsRateLimited(message, retry_after=wait.seconds, locked=wait.locked)
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

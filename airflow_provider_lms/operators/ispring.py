@@ -33,10 +33,12 @@ class ISpringExtractOperator(LmsExtractOperator):
         self.ispring_learn_conn_id = ispring_learn_conn_id
         self.page_size = page_size
 
-    def connect(self) -> ISpringLearnClient:
+    def connect(self, longest_lock: float | None = None) -> ISpringLearnClient:
         from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 
-        client = ISpringLearnHook(self.ispring_learn_conn_id, max_wait=self.max_wait).get_conn()
+        client = ISpringLearnHook(
+            self.ispring_learn_conn_id, max_wait=self.max_wait, longest_lock=longest_lock
+        ).get_conn()
         client.read_ahead = self.output_path is not None and self.max_pages is None
         return client
 

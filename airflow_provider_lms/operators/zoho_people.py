@@ -31,10 +31,10 @@ class ZohoPeopleExtractOperator(LmsExtractOperator):
         super().__init__(**kwargs)
         self.zoho_people_conn_id = zoho_people_conn_id
 
-    def connect(self) -> ZohoPeopleClient:
+    def connect(self, longest_lock: float | None = None) -> ZohoPeopleClient:
         from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 
-        return ZohoPeopleHook(self.zoho_people_conn_id, max_wait=self.max_wait).get_conn()
+        return ZohoPeopleHook(self.zoho_people_conn_id, max_wait=self.max_wait, longest_lock=longest_lock).get_conn()
 
     def query(self) -> dict[str, Any]:
         given = {name: getattr(self, name) for name in self.parameters}

@@ -129,7 +129,7 @@ def summary(directory: ObjectStoragePath, manifest: Mapping[str, Any]) -> dict[s
         {"uri": str(child(directory, file["name"])), **{key: file[key] for key in ("records", "bytes", "sha256")}}
         for file in manifest["files"]
     ]
-    kept = ("records", "pages", "format", "resource", "started_at", "finished_at")
+    kept = ("records", "pages", "format", "resource", "latest_completion_date", "complete", "started_at", "finished_at")
     return {
         "uri": str(directory),
         "manifest": str(child(directory, NAME)),

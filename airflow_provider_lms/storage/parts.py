@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, BinaryIO, get_type_hints
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -74,8 +74,9 @@ class PartWriter:
         self._finished = finished
         self._part: _Part | None = None
         self._last: Page[Any] | None = None
+        self._safe_at = time.monotonic()
         self.files = list(files)
-        self.pages = pages
+        self.pages = self._safe_pages = pages
 
     @property
     def records(self) -> int:
@@ -122,9 +123,9 @@ class PartWriter:
                 name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
                 self._part = _Part(child(self._directory, name), self._parts.format, self._record)
             self._part.add(page)
-        if self._part is None:
-            return
-        fill = max(self._part.bytes / self._parts.part_bytes, self._part.age / self._parts.part_seconds)
+        size = 0 if self._part is None else self._part.bytes
+        age = time.monotonic() - self._safe_at
+        fill = max(size / self._parts.part_bytes, age / self._parts.part_seconds)
         if fill >= (_OVERFULL if page.next is not None and self._continuation is None else 1):
             self._finish()
 
@@ -137,8 +138,10 @@ class PartWriter:
         if self._part is not None:
             self.files.append(self._part.finish())
             self._part = None
-            if self._continuation is not None:
-                self._finished(self._continuation)
+        if self._continuation is not None and self.pages > self._safe_pages:
+            self._finished(self._continuation)
+            self._safe_pages = self.pages
+        self._safe_at = time.monotonic()
 
 
 class _Part:
@@ -151,16 +154,11 @@ class _Part:
         self._whole: AbstractContextManager[BinaryIO] = whole_file(path)
         self._file = self._whole.__enter__()
         self._digest = hashlib.sha256()
-        self._opened = time.monotonic()
-        self._has_completions = get_type_hints(record).get("completion_date") == datetime | None
+        self._watermark: str | None = getattr(record, "watermark", None)
         self._latest: datetime | None = None
         self.records = 0
         self.bytes = 0
         self._encoder = format.encoder(self, record)
-
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self._opened
 
     def write(self, content: bytes) -> int:
         self._digest.update(content)
@@ -177,8 +175,8 @@ class _Part:
     def add(self, page: Page[Any]) -> None:
         self._encoder.write(page.records)
         self.records += len(page.records)
-        if self._has_completions:
-            found = filter(None, (self._latest, *map(attrgetter("completion_date"), page.records)))
+        if self._watermark is not None:
+            found = filter(None, (self._latest, *map(attrgetter(self._watermark), page.records)))
             self._latest = max(found, default=None)
 
     def finish(self) -> dict[str, Any]:

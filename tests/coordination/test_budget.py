@@ -137,7 +137,7 @@ def test_a_lock_stops_everybody_until_its_end(time: Time) -> None:
     assert one.lock(20) == 20
     time.now += 100
     wait = other.acquire()
-    assert wait == (200, "the LMS has locked the account, and nobody may send")
+    assert wait == (200, "the LMS has locked the account, and nobody may send", True)
     time.now += 200
     assert other.acquire() is None
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_lms.hooks.base import Use
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.simulator import Simulator, faults
@@ -118,7 +119,7 @@ def test_a_base_url_that_ends_with_the_token_paths_prefix_keeps_one_of_them(conn
 
 def test_the_budget_of_the_connection_holds(connection: Connection, lms: Simulator) -> None:
     hook = connection(extra={"requests_per_window": 2, "window_seconds": 3600, "page_size": 10})
-    hook._max_wait = 0
+    hook._use = Use(max_wait=0)
     with pytest.raises(
         LmsRateLimited, match=r"the connection's requests_per_window \(2 in 3600 s\) are used up for another 36"
     ):
@@ -174,7 +175,7 @@ def test_test_connection_of_a_missing_connection_does_not_raise() -> None:
 
 
 def test_test_connection_does_not_hang(connection: Connection, lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_lms.hooks.base._TEST_SECONDS", 0.5)
+    monkeypatch.setattr("airflow_provider_lms.hooks.base._IN_A_FORM", Use(max_wait=0, timeout=0.5, fresh=True))
     lms.ispring.fail("GET /learners/results", faults.slow(0.2, pieces=200))
     started = time.monotonic()
     ok, said = connection().test_connection()

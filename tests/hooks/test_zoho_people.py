@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_lms.connections import ZOHO_DATA_CENTERS
+from airflow_provider_lms.hooks.base import Use
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.simulator import Simulator, faults
@@ -99,7 +100,7 @@ def test_two_connections_to_one_account_share_token_and_budget(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(lms.connection("zoho_people")))
     ZohoPeopleHook("other").get_conn().check()
     hook = connection(limits)
-    hook._max_wait = 0
+    hook._use = Use(max_wait=0)
     with pytest.raises(LmsRateLimited, match=r"requests_per_window \(2 in 60 s\) are used up"):
         hook.get_conn().check()
     assert (len(lms.zoho.calls), len(lms.zoho.tokens)) == (2, 1)

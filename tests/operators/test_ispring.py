@@ -190,6 +190,7 @@ def test_data_parameters_and_the_connection_are_templated(operator: type[ISpring
         "max_xcom_records",
         "max_pages",
         "max_wait",
+        "deferrable",
     }
     assert set(operator.template_fields) == parameters - plain
     made = operator(task_id="t")

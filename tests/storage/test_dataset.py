@@ -99,9 +99,16 @@ def test_a_part_is_closed_after_the_page_that_fills_it(tmp_path: Path) -> None:
 
 
 def test_a_part_is_closed_when_it_is_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter(range(0, 10_000, 100))
-    monkeypatch.setattr(part_files, "time", SimpleNamespace(monotonic=lambda: next(moments)))
-    assert len(write(tmp_path, pages(1, 1, 1), part_seconds=150)["files"]) == 2
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(part_files, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+    def slow() -> Iterator[Page[CourseResult]]:
+        for page in pages(1, 1, 1, 1):
+            clock.now += 100
+            yield page
+
+    files = write(tmp_path, slow(), part_seconds=150)["files"]
+    assert [file["records"] for file in files] == [2, 2]
 
 
 def test_a_new_dataset_replaces_the_old_one_and_keeps_its_files_until_the_next(tmp_path: Path) -> None:

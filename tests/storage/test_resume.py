@@ -95,6 +95,27 @@ def names(path: Path) -> set[str]:
 EVERYBODY = [f"u{number}{n}" for number in range(1, LAST + 1) for n in "ab"]
 
 
+def test_pages_without_a_record_are_not_read_again(tmp_path: Path) -> None:
+    asked: list[str | None] = []
+
+    def empty(start: str | None, _: int) -> Iterator[Page[CourseResult]]:
+        asked.append(start)
+        yield Page([], 1, "1")
+        if len(asked) == 1:
+            raise Lost
+        yield Page([], 2, None)
+
+    description = Description("course_results", CourseResult, "https://lms.test", {"q": "q"})
+    for run in (RUN, RETRY):
+        dataset = Dataset(folder("output_path", str(tmp_path)), run, "replace")
+        try:
+            dataset.write(empty, description, Parts(LINES, 1, 300))
+        except Lost:
+            continue
+    assert asked == [None, "1"]
+    assert names(tmp_path) == {"_manifest.json"}
+
+
 @pytest.mark.parametrize("part_bytes", [1, 1_000_000])
 def test_a_retry_reads_just_the_rest_and_ends_like_an_undisturbed_run(tmp_path: Path, part_bytes: int) -> None:
     fail(tmp_path, 4, part_bytes=part_bytes)

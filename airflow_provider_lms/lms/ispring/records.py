@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_provider_lms.lms.documents import Resource
 from airflow_provider_lms.lms.records import Record
@@ -34,6 +34,8 @@ class LearnerResult(Record, kw_only=True):
     ``time_spent`` is in seconds, ``progress`` in percent from 0 to 100; dates are in UTC. A field without a value is
     None.
     """
+
+    watermark: ClassVar[str | None] = "completion_date"
 
     user_id: str
     course_id: str
