@@ -24,8 +24,8 @@ from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import Run
 from airflow_provider_lms.storage.parts import Parts
 from tests.rows import delivered, present
+from tests.storage.formats import ALL, need
 
-ALL = [(name, compression) for name in ("jsonl", "csv", "parquet") for compression in ("none", "gzip", "zstd")]
 ANSWER = Answer("GET /things", 200, "application/json", b"")
 
 
@@ -54,14 +54,6 @@ def pages() -> Iterator[Page[Any]]:
     converter = RecordConverter(Thing)
     for number, rows in enumerate((ROWS[:3], ROWS[3:]), start=1):
         yield Page(converter.in_utc(converter.convert(ANSWER, rows)), number, None)
-
-
-def need(name: str, compression: str | None) -> None:
-    """Skip where a format's package is not installed, as on older Airflows."""
-    try:
-        Format.chosen(name, compression)
-    except ValueError as error:
-        pytest.skip(str(error))
 
 
 def write(path: Path, name: str, compression: str) -> dict[str, Any]:
