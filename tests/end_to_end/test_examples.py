@@ -6,24 +6,45 @@ import json
 import os
 import subprocess
 import sys
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from itertools import chain, cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator.world import Result
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_records
 from tests.rows import delivered, ordered, present
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 RUN = """
-import importlib, sys
+import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
 dag = importlib.import_module(sys.argv[2]).dag
-run = dag.test(run_conf={"output": sys.argv[3]})
+run = dag.test(run_conf=json.loads(sys.argv[3]))
 print("STATE", str(getattr(run.state, "value", run.state)))
 """
+KEY = ("userId", "courseId", "moduleId", "enrollmentId")
+
+
+class YearOfCompletions(World):
+    """Completions are spread over 2025 and the weeks around it, and some are at a month's first midnight."""
+
+    @cached_property
+    def module_results(self) -> tuple[Result, ...]:
+        new_year = datetime(2025, 1, 1, 12, 30, tzinfo=UTC)
+        days = [new_year + timedelta(days=day) for day in range(-20, 390, 5)]
+        midnights = [datetime(2025 + month // 12, month % 12 + 1, 1, tzinfo=UTC) for month in range(13)]
+        moments = cycle(chain(midnights, days))
+        return tuple(
+            replace(result, completion=next(moments)) if result.completion else result
+            for result in super().module_results
+        )
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +80,26 @@ def test_the_results_example_writes_yesterdays_completions_course_by_course(
 
 
 @pytest.mark.usefixtures("database")
+def test_the_backfill_example_writes_a_year_month_by_month_and_the_key_leaves_each_completion_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator(YearOfCompletions(users=30, as_of=date(2026, 3, 1))) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(lms.connection()))
+        _run("ispring_backfill", tmp_path, first_month="2025-01", months=12)
+        year = [
+            row for row in delivered(lms.ispring.module_results()) if row.get("completionDate", "").startswith("2025-")
+        ]
+        folders = sorted(tmp_path.iterdir())
+        found = present(read_records([str(folder) for folder in folders]))
+
+    assert [folder.name for folder in folders] == [f"month=2025-{month:02}" for month in range(1, 13)]
+    assert {row["completionDate"][:7] for row in year} == {f"2025-{month:02}" for month in range(1, 13)}
+    assert len(found) > len(year), "the simulator counts both ends of a window in, and some completions are at midnight"
+    once = {tuple(row[name] for name in KEY): row for row in found}
+    assert ordered(row for row in once.values() if row["completionDate"] < "2026") == ordered(year)
+
+
+@pytest.mark.usefixtures("database")
 def test_the_zoho_example_writes_everybodys_progress_course_by_course(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,9 +116,10 @@ def test_the_zoho_example_writes_everybodys_progress_course_by_course(
     assert (lms.zoho.locks, len(lms.zoho.tokens)) == (0, 1)
 
 
-def _run(dag: str, output: Path) -> None:
+def _run(dag: str, output: Path, **params: Any) -> None:
+    conf = json.dumps({"output": f"file://{output}", **params})
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(EXAMPLES), dag, f"file://{output}"],
+        [sys.executable, "-c", RUN, str(EXAMPLES), dag, conf],
         capture_output=True,
         text=True,
         timeout=240,
