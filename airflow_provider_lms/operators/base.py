@@ -106,7 +106,8 @@ class LmsExtractOperator(BaseOperator):
             ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``, ``format``,
             ``resource``, ``latest_completion_date``, ``complete``, ``started_at``, ``finished_at``.
         :raises ValueError: a parameter cannot be meant as it is; it is named.
-        :raises DatasetConflict: the folder holds a dataset that must not be replaced.
+        :raises DatasetConflict: the folder holds a dataset that must not be replaced; or others have replaced it twice
+            meanwhile, and theirs stands.
         :raises LmsError: reading failed; the dataset before stays as it is, and a retry goes on from there.
         """
         from airflow_provider_lms.lms.errors import LmsRateLimited

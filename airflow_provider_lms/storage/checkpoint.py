@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_lms.storage.files import child, open_to_read, remove, whole_file
+from airflow_provider_lms.storage.files import child, content, remove, whole_file
 from airflow_provider_lms.storage.manifest import Run
 
 if TYPE_CHECKING:
@@ -58,16 +58,15 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         return run.same_instance(msgspec.to_builtins(self.run)) and age < _LIFE
 
 
-def fingerprint(content: Any) -> str:
+def fingerprint(described: Any) -> str:
     """A digest of what must be the same for a retry to go on."""
-    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
 
 
 def find(directory: ObjectStoragePath) -> Checkpoint | None:
     """The checkpoint in a folder; None where there is none that can be read."""
     try:
-        with open_to_read(child(directory, NAME)) as file:
-            return msgspec.json.decode(file.read(), type=Checkpoint)
+        return msgspec.json.decode(content(child(directory, NAME)), type=Checkpoint)
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError:
@@ -84,11 +83,3 @@ def put(directory: ObjectStoragePath, checkpoint: Checkpoint) -> None:
 def discard(directory: ObjectStoragePath) -> None:
     """Remove the checkpoint, if there is one."""
     remove(child(directory, NAME))
-
-
-def is_whole(directory: ObjectStoragePath, checkpoint: Checkpoint) -> bool:
-    """Whether all parts that it names are there."""
-    try:
-        return all(child(directory, file["name"]).stat().st_size == file["bytes"] for file in checkpoint.files)
-    except FileNotFoundError:
-        return False

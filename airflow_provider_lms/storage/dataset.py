@@ -16,8 +16,8 @@ from airflow_provider_lms.storage import manifest as manifests
 from airflow_provider_lms.storage.checkpoint import fingerprint
 from airflow_provider_lms.storage.files import child, remove
 from airflow_provider_lms.storage.formats.columns import Columns
-from airflow_provider_lms.storage.manifest import Run
-from airflow_provider_lms.storage.parts import Parts, PartWriter
+from airflow_provider_lms.storage.manifest import DatasetConflict, Run
+from airflow_provider_lms.storage.parts import Parts, PartWriter, are_whole
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -106,6 +106,7 @@ class Dataset:
             start = progress.next
             last = writer.write(read(start, writer.pages), start)
             before = self._found()
+            self._check_not_overtaken(writer)
         except BaseException:
             kept = {file["name"] for file in progress.files}
             self._remove(file["name"] for file in writer.files if file["name"] not in kept)
@@ -135,8 +136,10 @@ class Dataset:
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
         progress.forget()
-        # The generation before stays for whoever is reading it; the one before that is done with.
-        named = {file["name"] for file in (*writer.files, *(before["files"] if before else ()))}
+        # The generation before stays for whoever is reading it; the one before that is done with. Another writer may
+        # have committed since, with parts that were taken for abandoned.
+        generations = filter(None, (manifest, before, manifests.find(self._directory)))
+        named = {file["name"] for generation in generations for file in generation["files"]}
         self._remove(name for name in (before["previous"] if before else ()) if name not in named)
         return manifests.summary(self._directory, manifest)
 
@@ -147,6 +150,15 @@ class Dataset:
         if unfinished is not None:
             manifests.check_map_index(msgspec.to_builtins(unfinished.run), self._run)
         return found
+
+    def _check_not_overtaken(self, writer: PartWriter) -> None:
+        # Whoever begins in this folder takes the parts of an unfinished dataset for abandoned.
+        if not are_whole(self._directory, writer.files):
+            raise DatasetConflict(
+                "output_path: other writers have replaced the dataset in this folder twice while this one was being "
+                "written, and removed parts of it. Theirs stands. Let one task at a time write to a folder, with "
+                "max_active_runs=1 or '{{ run_id }}' in output_path."
+            )
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
@@ -176,7 +188,7 @@ class _Progress:
         self._run = run
         self._mark = mark
         self.writer: PartWriter | None = None
-        own = found is not None and found.is_of(mark, run) and checkpoints.is_whole(directory, found)
+        own = found is not None and found.is_of(mark, run) and are_whole(directory, found.files)
         self.resumes = own and not anew
         self.started_at = datetime.now(UTC)
         self.next: str | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from airflow_provider_lms.storage.files import Location, child, folder, open_to_read, whole_file
+from airflow_provider_lms.storage.files import Location, child, content, folder, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,13 +72,10 @@ def find(directory: ObjectStoragePath) -> dict[str, Any] | None:
     """
     path = child(directory, NAME)
     try:
-        with open_to_read(path) as file:
-            content = file.read()
+        manifest: dict[str, Any] = msgspec.json.decode(content(path), type=dict[str, Any])
+        version = manifest["version"]
     except FileNotFoundError:
         return None
-    try:
-        manifest: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
-        version = manifest["version"]
     except (msgspec.MsgspecError, KeyError):
         raise ValueError(f"{path}: this is not a manifest of airflow-provider-lms. Choose another folder.") from None
     if version != VERSION:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,6 +142,17 @@ class PartWriter:
             self._finished(self._continuation)
             self._safe_pages = self.pages
         self._safe_at = time.monotonic()
+
+
+def are_whole(directory: ObjectStoragePath, files: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether finished parts are all there.
+
+    :param files: ``name`` and ``bytes`` of each.
+    """
+    try:
+        return all(child(directory, file["name"]).stat().st_size == file["bytes"] for file in files)
+    except FileNotFoundError:
+        return False
 
 
 class _Part:
