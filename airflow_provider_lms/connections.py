@@ -282,3 +282,6 @@ ZOHO_PEOPLE = ConnectionType(
         *_limits(requests=30),
     ),
 )
+
+CONNECTION_TYPES: Mapping[str, ConnectionType] = {each.name: each for each in (ISPRING_LEARN, ZOHO_PEOPLE)}
+"""The connection types by name."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_lms.coordination import SharedBudget, SharedTokens
-from airflow_provider_lms.hooks.account import Account, resolve
+from airflow_provider_lms.hooks.account import Account
 from airflow_provider_lms.hooks.coordination import gap, shared_store
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.budget import Limits
@@ -61,8 +61,8 @@ class Use:
 
 
 _IN_A_FORM = Use(max_wait=0.0, timeout=_TEST_SECONDS, fresh=True)
-# A trigger's client works in threads, which must not call Airflow, not even to mask a token; nothing logs one.
-_IN_A_TRIGGER = Use(max_wait=0.0, timeout=_TRIGGER_SECONDS, announce=lambda _: None)
+IN_A_TRIGGER = Use(max_wait=0.0, timeout=_TRIGGER_SECONDS, announce=lambda _: None)
+"""A trigger's client works in threads, which must not call Airflow, not even to mask a token; nothing logs one."""
 
 
 class LmsHook(BaseHook, ABC, Generic[C]):
@@ -85,14 +85,6 @@ class LmsHook(BaseHook, ABC, Generic[C]):
         :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
         """
         return self.client(Account.of(self.get_connection(self._connection_id())), self._use)
-
-    async def get_async_conn(self) -> C:
-        """A client for a trigger: it may be used in a thread, never waits, and bounds each exchange by 30 seconds.
-
-        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
-        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
-        """
-        return self.client(await resolve(self._connection_id()), _IN_A_TRIGGER)
 
     @abstractmethod
     def client(self, account: Account, use: Use) -> C:

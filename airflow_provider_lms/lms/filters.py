@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import pendulum
 
+T = TypeVar("T")
 Instant: TypeAlias = datetime | str
 Range: TypeAlias = tuple[Instant | None, Instant | None]
 
@@ -62,6 +63,17 @@ def choices(name: str, value: object, allowed: Sequence[str], owner: str) -> tup
         if item not in allowed:
             raise ValueError(f"{name}: {item!r} is not one of {owner} ({', '.join(allowed)}).")
     return found
+
+
+def one_of(name: str, value: object, allowed: Sequence[T]) -> T:
+    """The value itself, if it is one of a few words.
+
+    :raises ValueError: another one.
+    """
+    for each in allowed:
+        if value == each:
+            return each
+    raise ValueError(f"{name}: expected {' or '.join(map(repr, allowed))}, got {value!r}.")
 
 
 def whole(name: str, value: object, minimum: int = 1) -> int:

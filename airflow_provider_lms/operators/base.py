@@ -171,12 +171,11 @@ class LmsExtractOperator(BaseOperator):
 
     def _parts(self) -> Parts:
         """How a dataset is to be written; every parameter of it is checked."""
-        from airflow_provider_lms.lms.filters import number, whole
+        from airflow_provider_lms.lms.filters import number, one_of, whole
         from airflow_provider_lms.storage.formats import Format
         from airflow_provider_lms.storage.parts import Parts
 
-        if self.if_exists not in ("replace", "fail"):
-            raise ValueError(f"if_exists: expected 'replace' or 'fail', got {self.if_exists!r}.")
+        one_of("if_exists", self.if_exists, ("replace", "fail"))
         return Parts(
             Format.chosen(self.output_format, self.compression),
             whole("part_bytes", self.part_bytes),

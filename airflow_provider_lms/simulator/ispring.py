@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from airflow_provider_lms.simulator.exchange import JSON, XML, Reply, Request
 from airflow_provider_lms.simulator.vendor import Vendor
-from airflow_provider_lms.simulator.world import ACTIVE, BLOCKED, TERMINATED, Course, Result, User, World
+from airflow_provider_lms.simulator.world import ACTIVE, BLOCKED, DONE, OVER, TERMINATED, Course, Result, User, World
 
 T = TypeVar("T")
+
+_CONTENT = "GET /content/"
 
 _STATUSES = frozenset(
     ("not_started", "in_progress", "pending", "complete", "passed", "accepted", "incomplete", "failed", "declined")
@@ -43,6 +46,7 @@ class ISpring(Vendor):
         self.schemes = ("Bearer ", "")
         self.forbidden: set[str] = set()
         self.ignored_filters: set[str] = set()
+        self._course_rows: list[Result] | None = None
         self.tokens: list[str] = []
         self._valid: set[str] = set()
         self._pages_until_revoked: int | None = None
@@ -75,13 +79,53 @@ class ISpring(Vendor):
         """Refuse the page tokens given so far."""
         self._page_tokens.clear()
 
+    def record(self, user: User, course: Course, status: str, *, completion: datetime | None = None) -> None:
+        """Let a learner come to a status in a course, in the latest enrolment.
+
+        :param completion: when; None is now, for statuses that end a course.
+        """
+        if completion is None and status in OVER:
+            completion = datetime.now(UTC)
+        with self._mutex:
+            rows = self._rows_of_courses()
+            own = [n for n, row in enumerate(rows) if (row.user, row.course) == (user, course)]
+            latest = max(own, key=lambda n: rows[n].access)
+            done = status in DONE
+            rows[latest] = replace(
+                rows[latest], status=status, completion=completion, progress=100.0 if done else None, overdue=False
+            )
+
+    def enroll(self, user: User, course: Course, *, access: datetime | None = None, due: datetime | None = None) -> str:
+        """Enrol a learner in a course, once more if need be; return the enrolment's id."""
+        access = access or datetime.now(UTC)
+        enrollment = str(uuid.uuid4())
+        started = Result(
+            user, course, None, enrollment, access, due, None, None, 0, "not_started", None, None,
+            overdue=due is not None and due < datetime.now(UTC), views=0,
+        )  # fmt: skip
+        with self._mutex:
+            self._rows_of_courses().append(started)
+        return enrollment
+
+    def unenroll(self, user: User, course: Course) -> None:
+        """Take a learner out of a course, with all enrolments."""
+        with self._mutex:
+            rows = self._rows_of_courses()
+            rows[:] = [row for row in rows if (row.user, row.course) != (user, course)]
+
     def module_results(self, course: Course | None = None) -> list[dict[str, Any]]:
         """What the listing of module results holds for active users, as the vendor's JSON."""
         return [_result_row(r) for r in self.world.module_results if _visible(r.user) and course in (None, r.course)]
 
     def course_results(self, course: Course | None = None) -> list[dict[str, Any]]:
         """What the listing of course results holds for active users, as the vendor's JSON."""
-        return [_result_row(r) for r in self.world.course_results if _visible(r.user) and course in (None, r.course)]
+        rows = self._rows_of_courses()
+        return [_result_row(r) for r in rows if _visible(r.user) and course in (None, r.course)]
+
+    def _rows_of_courses(self) -> list[Result]:
+        if self._course_rows is None:
+            self._course_rows = list(self.world.course_results)
+        return self._course_rows
 
     def _answer(self, request: Request) -> Reply | None:
         media_type = self._media_type(request)
@@ -89,6 +133,9 @@ class ISpring(Vendor):
             if request.call == "POST /api/v3/token":
                 return Reply(content=self._token(request), media_type=media_type)
             listing = self._listings.get(request.call)
+            if request.call.startswith(_CONTENT):
+                self._authorise(request)
+                return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
             if listing is None:
                 return None
             self._authorise(request)
@@ -157,11 +204,17 @@ class ISpring(Vendor):
         return "results", self._filtered(request, self.world.module_results), _result_row
 
     def _course_results(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
-        return "results", self._filtered(request, self.world.course_results), _result_row
+        return "results", self._filtered(request, self._rows_of_courses()), _result_row
 
     def _contents(self, request: Request) -> tuple[str, Sequence[Course], Callable[[Course], dict[str, Any]]]:
         types = request.all("contentTypes[]")
         return "contentItems", () if types and "Course" not in types else self.courses, _content_item
+
+    def _content(self, content_id: str) -> dict[str, Any]:
+        course = next((course for course in self.courses if course.id == content_id), None)
+        if course is None:
+            raise _Refused(404, "Unknown content item")
+        return {"contentItem": _content_item(course)}
 
     def _users(self, _: Request) -> tuple[str, Sequence[User], Callable[[User], dict[str, Any]]]:
         return "userProfiles", self.users, _user_profile

@@ -64,6 +64,8 @@ class ZohoWorld:
 
     def __init__(self, world: worlds.World) -> None:
         self._world = world
+        self.finished: set[tuple[str, str]] = set()
+        """Learners and courses, by their ids, in which all entities are completed whatever chance says."""
 
     @cached_property
     def courses(self) -> tuple[Course, ...]:
@@ -94,7 +96,8 @@ class ZohoWorld:
         """A learner's progress in all entities of a type: one for each module of the course, of files ten."""
         chance = random.Random(f"{self._world.seed}/{course.id}/{learner.id}/{kind}")  # noqa: S311
         count = self._world.modules * (10 if kind == 3 else 1)
-        return [self._entity(chance, course, kind, position) for position in range(count)]
+        rows = [self._entity(chance, course, kind, position) for position in range(count)]
+        return [{**row, "status": "completed"} for row in rows] if (learner.id, course.id) in self.finished else rows
 
     def course_progress(self, course: Course, learner: Learner) -> dict[str, Any]:
         """What Zoho tells of a learner in a course."""

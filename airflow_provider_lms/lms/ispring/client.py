@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar, Unpack, get_args
+from urllib.parse import quote
 
-from airflow_provider_lms.lms.documents import Resource, Rows
-from airflow_provider_lms.lms.filters import whole
+from airflow_provider_lms.lms.documents import Resource, Rows, parse
+from airflow_provider_lms.lms.filters import one_of, whole
+from airflow_provider_lms.lms.ispring.course import CourseReader
 from airflow_provider_lms.lms.ispring.listings import AskedFor, Listing, OnUnknownUser, ResultListing
 from airflow_provider_lms.lms.ispring.query import ModuleResultFilters, ResultFilters, result_query
 from airflow_provider_lms.lms.ispring.records import (
@@ -94,6 +96,33 @@ class ISpringLearnClient:
             COURSE_RESULTS, ResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start
         )
 
+    def course_url(self, course_id: str) -> str | None:
+        """Where the LMS shows a course to a person; None where it does not say.
+
+        :raises LmsNotFound: there is no such course, or the role may not see it.
+
+        Source: OpenAPI ``GET /content/{contentId}``, field ``viewUrl``.
+        """
+        found = parse(self._transport.get(f"/content/{quote(course_id, safe='')}", shown="/content/{contentId}"))
+        item = found.get("contentItem", found) if isinstance(found, dict) else {}
+        url = item.get("viewUrl") if isinstance(item, dict) else None
+        return url if isinstance(url, str) else None
+
+    def requests(self, **filters: Unpack[ResultFilters]) -> int:
+        """How many requests course results take at the least, since ids are spread that do not fit into one URL.
+
+        :param filters: see :class:`ResultFilters`.
+        :raises ValueError: a parameter cannot be meant as it is given.
+        """
+        return len(self._parts(COURSE_RESULTS, result_query((), filters)))
+
+    def course_reader(self, **course: Any) -> CourseReader:
+        """Reads who stands where in a course.
+
+        :param course: the parameters of :class:`CourseReader`.
+        """
+        return CourseReader(self, **course)
+
     def courses(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Course]]:
         """Courses that the API key's role may see: ids and titles, to map over and to join results with.
 
@@ -151,11 +180,13 @@ class ISpringLearnClient:
     ) -> Iterator[Page[S]]:
         if unknown := given.keys() - known:
             raise TypeError(f"{resource.path} has no filter {', '.join(sorted(unknown))}.")
-        if on_unknown_user not in get_args(OnUnknownUser):
-            raise ValueError(f"on_unknown_user: expected 'fail' or 'skip', got {on_unknown_user!r}.")
+        one_of("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
         query = result_query(self._paging(page_size), given)
         listing = ResultListing(self._transport, resource, AskedFor(query), self.read_ahead, on_unknown_user)
         return self._pages(listing, query, start)
+
+    def _parts(self, resource: Resource[Any], query: Query) -> list[Query]:
+        return query.split(_URL_LENGTH - _TOKEN_ROOM - len(self.base_url + resource.path))
 
     def _paging(self, page_size: int | None) -> Pairs:
         size = self._page_size if page_size is None else page_size
@@ -163,7 +194,7 @@ class ISpringLearnClient:
 
     def _pages(self, listing: Listing[R], query: Query, start: str | None) -> Iterator[Page[R]]:
         first, token = position(start)
-        parts = query.split(_URL_LENGTH - _TOKEN_ROOM - len(self.base_url + listing.resource.path))
+        parts = self._parts(listing.resource, query)
 
         def walk(token: str | None) -> Iterator[Page[R]]:
             for index, part in enumerate(parts[first:], start=first):

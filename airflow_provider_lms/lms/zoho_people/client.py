@@ -11,13 +11,14 @@ from airflow_provider_lms.lms.filters import choices, one_id, whole
 from airflow_provider_lms.lms.paging import OffsetRows, Page, by_offset
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params, Transport
+from airflow_provider_lms.lms.zoho_people.course import CourseReader
 from airflow_provider_lms.lms.zoho_people.pages import LEARNER, Listing, chained, entity, learner, named, within
 from airflow_provider_lms.lms.zoho_people.records import (
-    ENTITY_TYPES,
     Batch,
     Course,
     CourseProgress,
     EntityProgress,
+    entity_type_numbers,
 )
 
 R = TypeVar("R", bound=Record)
@@ -144,6 +145,13 @@ class ZohoPeopleClient:
         )
         return self._pages(listing, start)
 
+    def course_reader(self, **course: Any) -> CourseReader:
+        """Reads who stands where in a course.
+
+        :param course: the parameters of :class:`CourseReader`.
+        """
+        return CourseReader(self, **course)
+
     def check(self) -> None:
         """Read the first page of courses, to see whether the account may be read.
 
@@ -171,17 +179,6 @@ class ZohoPeopleClient:
                 yield Page(rows.records, number, None if following is None else str(following), resumable=False)
 
         return walk()
-
-
-def entity_type_numbers(name: str, value: object) -> tuple[int, ...]:
-    """Zoho's numbers of entity types given by number or name; None is all of them.
-
-    :param name: the parameter's name, for the error.
-    :raises ValueError: not one of :data:`ENTITY_TYPES`.
-    """
-    numbers = {str(number): number for number in ENTITY_TYPES} | {word: n for n, word in ENTITY_TYPES.items()}
-    found = choices(name, value, tuple(numbers), "Zoho's entity types")
-    return tuple(ENTITY_TYPES) if found is None else tuple(dict.fromkeys(numbers[item] for item in found))
 
 
 def _asked(course_id: Id | None, batch_id: Id | None, learner_id: Id | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from airflow_provider_lms.lms.filters import choices
 from airflow_provider_lms.lms.records import Record
 
 ENTITY_TYPES: Mapping[int, str] = dict(
@@ -102,6 +103,17 @@ RECORDS: Mapping[str, type[Record]] = {
     "batches": Batch,
 }
 """The types of records by the name of the client's method."""
+
+
+def entity_type_numbers(name: str, value: object) -> tuple[int, ...]:
+    """Zoho's numbers of entity types given by number or name; None is all of them.
+
+    :param name: the parameter's name, for the error.
+    :raises ValueError: not one of :data:`ENTITY_TYPES`.
+    """
+    numbers = {str(number): number for number in ENTITY_TYPES} | {word: n for n, word in ENTITY_TYPES.items()}
+    found = choices(name, value, tuple(numbers), "Zoho's entity types")
+    return tuple(ENTITY_TYPES) if found is None else tuple(dict.fromkeys(numbers[item] for item in found))
 
 
 def with_texts(value: Any) -> Any:

@@ -13,10 +13,12 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
-from airflow_provider_lms.lms.filters import ids, one_id
+from airflow_provider_lms.lms.filters import ids, one_id, one_of
 from airflow_provider_lms.lms.paging import Page
-from airflow_provider_lms.lms.zoho_people.client import Id, ZohoPeopleClient, entity_type_numbers
-from airflow_provider_lms.lms.zoho_people.records import CourseProgress, EntityProgress
+from airflow_provider_lms.lms.plan import carry_out
+from airflow_provider_lms.lms.zoho_people.client import Id, ZohoPeopleClient
+from airflow_provider_lms.lms.zoho_people.course import batches_of
+from airflow_provider_lms.lms.zoho_people.records import CourseProgress, EntityProgress, entity_type_numbers
 
 log = logging.getLogger(__name__)
 
@@ -64,9 +66,7 @@ class EntityProgressSweep:
         self._given = ids("learner_ids", learner_ids, numeric=True)
         self._types = entity_type_numbers("entity_types", entity_types)
         self._batch = None if batch_id is None else one_id("batch_id", batch_id)
-        if on_unknown_learner not in get_args(OnUnknownLearner):
-            raise ValueError(f"on_unknown_learner: expected 'fail' or 'skip', got {on_unknown_learner!r}.")
-        self._skips = on_unknown_learner == "skip"
+        self._skips = one_of("on_unknown_learner", on_unknown_learner, get_args(OnUnknownLearner)) == "skip"
         self._unit, self._offset = _position(start)
         self._unknown: set[str] = set()
 
@@ -101,7 +101,7 @@ class EntityProgressSweep:
             self._miss([unit.learner_id], type(error))
 
     def _units(self) -> list[_Unit]:
-        batches = [self._batch] if self._batch else batches_of(self._client, self._course)
+        batches = [self._batch] if self._batch else carry_out(batches_of(self._client, self._course))
         if self._given is not None and len(batches) == 1:
             enrolled = [(batches[0], learner) for learner in self._given]
         else:
@@ -178,7 +178,7 @@ def course_progress(
 def _over_batches(
     client: ZohoPeopleClient, course: str, learner: str | None, start: str | None
 ) -> Iterator[Page[CourseProgress]]:
-    batches = batches_of(client, course)
+    batches = carry_out(batches_of(client, course))
     left, offset = batches, "0"
     if start is not None:
         first, _, offset = start.partition("/")
@@ -199,18 +199,6 @@ def _over_batches(
             if learner is None or missing == len(batches):
                 raise
         offset = "0"
-
-
-def batches_of(client: ZohoPeopleClient, course_id: str) -> list[str | None]:
-    """The batches of a blended course in an order of their own; None alone for a self-paced one, which has none.
-
-    What Zoho answers for the batches of a self-paced course is not documented: none, or a refusal.
-    """
-    try:
-        found = {batch.batch_id for page in client.batches(course_id) for batch in page.records}
-    except _Refused:
-        return [None]
-    return [*sorted(found)] or [None]
 
 
 def _position(start: str | None) -> tuple[_Unit | None, str]:

@@ -1,0 +1,1 @@
+"""Links from the UI to the LMS."""

@@ -1,0 +1,50 @@
+"""A link from a task to its course in the LMS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+log = logging.getLogger(__name__)
+
+KEY = "_link_CourseLink"
+"""The XCom key where Airflow 3 looks for the link, which is put there before the task waits."""
+
+
+class CourseLink(BaseOperatorLink):
+    """The course, as the LMS itself shows it."""
+
+    name = "Course"
+
+    @property
+    def xcom_key(self) -> str:
+        return KEY
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ARG002
+        from airflow.providers.common.compat.sdk import XCom
+
+        return XCom.get_value(key=KEY, ti_key=ti_key) or ""
+
+
+def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
+    """Let the UI show the link while the task runs. Whatever goes wrong with it, the task goes on.
+
+    :param context: the task's; outside a task nothing happens.
+    :param find: asks the LMS for the address; not called where an earlier poke has done so.
+    """
+    ti = context.get("ti")
+    if ti is None:
+        return
+    try:
+        if not ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index):
+            url = find()
+            if url is not None and url.startswith("https://"):
+                ti.xcom_push(key=KEY, value=url)
+    except Exception as error:  # noqa: BLE001  # a link is a convenience
+        log.info("No link to the course (%s).", type(error).__name__)

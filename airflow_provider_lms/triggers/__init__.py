@@ -1,0 +1,1 @@
+"""Triggers: waiting for completions in the triggerer."""
