@@ -12,9 +12,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 FINISHED = ("success", "failed")
 
@@ -61,6 +64,7 @@ class Airflow:
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self._token: str | None = None
 
     def __enter__(self) -> Airflow:
@@ -75,7 +79,7 @@ class Airflow:
                 start_new_session=True,
             )
         try:
-            self._wait_until("Airflow is up", self._healthy, timeout=180)
+            self.wait_until("Airflow is up", self._healthy, timeout=180)
         except BaseException:
             self.stop()
             raise
@@ -86,17 +90,10 @@ class Airflow:
 
     def stop(self) -> None:
         """End every process of this Airflow."""
-        if self._process is None:
-            return
-        for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-            try:
-                os.killpg(self._process.pid, sign)
-                self._process.wait(patience)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self._process = None
+        for process in (*self._started, self._process):
+            if process is not None:
+                _end(process)
+        self._started, self._process = [], None
 
     def run(
         self,
@@ -111,18 +108,52 @@ class Airflow:
         :param progress: called with the task instances about once a second.
         :return: the run, as the REST API tells it.
         """
-        self._wait_until(f"DAG {dag_id} is parsed", lambda: self._exists(f"/api/v2/dags/{dag_id}"), timeout=90)
-        body = {"logical_date": datetime.now(UTC).isoformat(), "conf": dict(conf or {})}
-        run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        path = self.trigger(dag_id, conf)
 
         def finished() -> bool:
-            progress(self.call("GET", f"{path}/taskInstances?limit=200")["task_instances"])
+            progress(self.tasks(path))
             return self.call("GET", path)["state"] in FINISHED
 
-        self._wait_until(f"DAG {dag_id} has run", finished, timeout=timeout)
+        self.wait_until(f"DAG {dag_id} has run", finished, timeout=timeout)
         found: dict[str, Any] = self.call("GET", path)
         return found
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Begin a run, once the DAG is parsed; return the path of the run in the REST API."""
+        self.wait_until(f"DAG {dag_id} is parsed", lambda: self._exists(f"/api/v2/dags/{dag_id}"), timeout=90)
+        body = {"logical_date": datetime.now(UTC).isoformat(), "conf": dict(conf or {})}
+        run_id = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+        return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+
+    def tasks(self, run: str) -> list[dict[str, Any]]:
+        """The task instances of a run.
+
+        :param run: as :meth:`trigger` returned it.
+        """
+        found: list[dict[str, Any]] = self.call("GET", f"{run}/taskInstances?limit=1000")["task_instances"]
+        return found
+
+    def kill(self, component: str) -> None:
+        """Kill the processes of one component, such as the triggerer, without a chance to put anything in order."""
+        assert self._process is not None
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if component in " ".join(process.cmdline()):
+                    process.kill()
+
+    def start(self, component: str) -> None:
+        """Start a component that was killed; it ends with the others."""
+        with (self.home / f"{component}.log").open("ab") as log:
+            self._started.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "airflow", component],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            )
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A call of Airflow's REST API."""
@@ -157,7 +188,12 @@ class Airflow:
         self.call("GET", path)
         return True
 
-    def _wait_until(self, what: str, condition: Callable[[], bool], timeout: float) -> None:
+    def wait_until(self, what: str, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait for a condition, as long as this Airflow runs.
+
+        :param what: the condition in words.
+        :raises TimeoutError: it did not come about.
+        """
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
@@ -169,6 +205,18 @@ class Airflow:
                 pass
             time.sleep(0.5)
         raise TimeoutError(f"Waited in vain until {what}; see {self.home / 'standalone.log'}.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all of its group."""
+    for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(patience)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def free_ports(count: int) -> list[int]:

@@ -36,15 +36,15 @@ def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
     """Let the UI show the link while the task runs. Whatever goes wrong with it, the task goes on.
 
     :param context: the task's; outside a task nothing happens.
-    :param find: asks the LMS for the address; not called where an earlier poke has done so.
+    :param find: asks the LMS for the address.
     """
     ti = context.get("ti")
     if ti is None:
         return
+    url = None
     try:
-        if not ti.xcom_pull(task_ids=ti.task_id, key=KEY, map_indexes=ti.map_index):
-            url = find()
-            if url is not None and url.startswith("https://"):
-                ti.xcom_push(key=KEY, value=url)
+        url = find()
     except Exception as error:  # noqa: BLE001  # a link is a convenience
         log.info("No link to the course (%s).", type(error).__name__)
+    # An empty text, too: Airflow logs an error where it looks for a link in vain.
+    ti.xcom_push(key=KEY, value=url if url is not None and url.startswith("https://") else "")

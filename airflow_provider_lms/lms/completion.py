@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
+from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import msgspec
@@ -210,6 +211,10 @@ class Snapshot:
         if goal not in self._verdicts:
             self._verdicts[goal] = _judge(goal, self)
         return self._verdicts[goal]
+
+    def everybody(self) -> Iterable[Standing]:
+        """Where each learner stands; of enrolments that are equally late, all."""
+        return chain.from_iterable(self._by["learner_id"].values())
 
     def of(self, goal: Goal) -> dict[str, list[Standing]]:
         """The standings of a goal's learners by id; none for a named one who is not in the course."""

@@ -5,10 +5,8 @@ A page of rows is decoded straight into typed records.
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from xml.etree import ElementTree
@@ -18,6 +16,7 @@ from xml.sax.saxutils import unescape
 import msgspec
 
 from airflow_provider_lms.lms.answers import Answer
+from airflow_provider_lms.lms.memory import no_garbage_collection
 from airflow_provider_lms.lms.records import RecordConverter
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -112,7 +111,7 @@ class PageDecoder(Generic[R]):
             records, token = self._from_json(answer)
         else:
             _refuse_dtd(answer)
-            with _no_garbage_collection():
+            with no_garbage_collection():
                 records, token = self._from_xml(answer)
         return Rows(answer.call, self._converter.in_utc(records), token or None)
 
@@ -210,18 +209,6 @@ def _refuse_dtd(answer: Answer) -> None:
         raise answer.broken("the XML declares a document type, which no LMS does.") from None
     except expat.ExpatError:
         raise answer.broken("the body is not well-formed XML.") from None
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """For a page's tree: thousands of objects, no cycle. Collecting while it grows would go through all of Airflow."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _fields(element: ElementTree.Element) -> dict[str, Any]:

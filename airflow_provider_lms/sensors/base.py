@@ -77,6 +77,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         self.completed_statuses = completed_statuses
         self.deferrable = deferrable
         self._warned: set[str] = set()
+        self._linked = False
 
     @abstractmethod
     def connect(self, max_wait: float, longest_lock: float) -> Any:
@@ -114,7 +115,9 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         client = self.connect(_PATIENCE, _LONG_LOCK)
         try:
             reader = self.reader(client)
-            self.link(client, context)
+            if not self._linked and not context.get("task_reschedule_count"):
+                self._linked = True
+                self.link(client, context)
             verdict = carry_out(reader.plan(goal.wanted)).judge(goal)
         except LmsError as error:
             if not error.transient:

@@ -53,6 +53,9 @@ class CourseCompletionTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        from airflow_provider_lms.triggers.threads import imported
+
+        await imported(self.conn_type)
         from airflow_provider_lms.lms.errors import LmsError
 
         try:
