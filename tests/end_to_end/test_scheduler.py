@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_manifest, read_records
-from dev.standalone import Airflow
+from dev.standalone import FINISHED, Airflow
 from tests.conftest import RESULTS
 from tests.end_to_end.dags.every_size import SIZES
 from tests.rows import delivered, present
@@ -30,8 +31,12 @@ class Stage:
         self.airflow = airflow
         self.simulators = simulators
         self.output = output
-        dags = ("every_size", "failing", "retried", "zoho_at_once")
-        self.runs = {dag: airflow.run(dag, {"output": f"file://{output}"}) for dag in dags}
+        conf = {"output": f"file://{output}"}
+        self.locked = airflow.trigger("locked", conf)  # it waits for a minute, while the others run
+        self.runs = {dag: airflow.run(dag, conf) for dag in ("every_size", "failing", "retried", "zoho_at_once")}
+        self.while_locked = airflow.tasks(self.locked)[0]["state"]
+        airflow.wait_until("the lock is over", lambda: airflow.call("GET", self.locked)["state"] in FINISHED, 240)
+        self.runs["reads_on"] = airflow.run("reads_on", conf)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     worlds["rows_25000"] = World(users=5_000, courses=1, modules=5, blocked=0)
     worlds["rows_one_by_one"] = World(users=9, courses=1, modules=1, blocked=0)
     worlds["rows_broken"] = worlds["rows_refused"] = World(users=30, courses=1, modules=1)
-    worlds["rows_broken_once"] = World(users=95, courses=1, modules=1, blocked=0)
+    worlds["rows_locked"] = worlds["rows_broken_once"] = World(users=95, courses=1, modules=1, blocked=0)
     with ExitStack() as stack:
         simulators = {name: stack.enter_context(Simulator(world)) for name, world in worlds.items()}
         connections = {name: simulator.connection() for name, simulator in simulators.items()}
@@ -51,6 +56,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         connections["rows_refused"]["password"] = WRONG
         simulators["rows_broken"].ispring.fail(RESULTS, faults.cut_document(), on=2, times=9)
         simulators["rows_broken_once"].ispring.fail(RESULTS, faults.cut_document(), on=6)
+        simulators["rows_locked"].ispring.fail(RESULTS, faults.status(429, Retry_After="60"), on=6)
         dags = Path(__file__).parent / "dags"
         airflow = stack.enter_context(Airflow(home, dags, connections, {"AIRFLOW__CORE__PARALLELISM": "8"}))
         yield Stage(airflow, simulators, output)
@@ -75,6 +81,25 @@ def test_airflows_retry_reads_only_what_is_missing(stage: Stage) -> None:
     assert manifest["run"]["try_number"] == 2
     assert (manifest["pages"], account.count(RESULTS)) == (10, 11)
     assert "Going on after 5 pages in 1 files of an earlier try." in _logs(stage)
+
+
+def test_a_long_lock_holds_no_slot_and_reading_goes_on_after_it(stage: Stage) -> None:
+    assert stage.while_locked == "deferred"
+    assert stage.airflow.call("GET", stage.locked)["state"] == "success"
+    account = stage.simulators["rows_locked"].ispring
+    manifest = read_manifest(str(stage.output / "rows_locked"))
+    assert present(read_records(str(stage.output / "rows_locked"))) == delivered(account.module_results())
+    assert (manifest["pages"], manifest["run"]["try_number"]) == (10, 1)
+    assert account.count(RESULTS) == manifest["pages"] + 1 + read_manifest(str(stage.output / "reads_on"))["pages"]
+
+
+def test_the_state_of_an_asset_says_from_where_to_read_on(stage: Stage) -> None:
+    assert stage.runs["reads_on"]["state"] == "success"
+    latest = read_manifest(str(stage.output / "rows_locked"))["latest_completion_date"]
+    (start, _) = read_manifest(str(stage.output / "reads_on"))["query"]["completion_date"]
+    assert datetime.fromisoformat(start) == datetime.fromisoformat(latest) - timedelta(days=2)
+    extra = stage.airflow.call("GET", "/api/v2/assets/events")["asset_events"][0]["extra"]
+    assert extra == {"uri": f"file://{stage.output}/rows_locked", "records": 95, "latest_completion_date": latest}
 
 
 def test_eight_tasks_at_once_share_zohos_budget_and_one_token(stage: Stage) -> None:
