@@ -27,8 +27,8 @@ format: .venv/installed  ## put style right
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-benchmark: .venv/installed  ## measure against other ways to do the same
-	$(BIN)/python -m benchmarks $(ARGS)
+benchmark: .venv-benchmark/installed  ## measure against other ways to do the same
+	@.venv-benchmark/bin/python -m benchmarks $(ARGS)
 
 benchmark-zoho: .venv/installed  ## measure reading under Zoho's limits, scaled down
 	$(BIN)/python -m benchmarks.zoho $(ARGS)
@@ -38,6 +38,8 @@ requirements: .venv/installed  ## compile the pinned environments anew
 		pyproject.toml --group dev --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --constraint requirements/dev.txt --output-file requirements/demo.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt
 
 clean:  ## remove environments and leftovers
 	rm -rf .venv .venv-* .demo build dist .pytest_cache .mypy_cache .ruff_cache
@@ -47,6 +49,9 @@ clean:  ## remove environments and leftovers
 
 .venv-demo/installed: requirements/demo.txt pyproject.toml
 	$(call environment,.venv-demo,requirements/demo.txt)
+
+.venv-benchmark/installed: requirements/benchmark.txt pyproject.toml
+	$(call environment,.venv-benchmark,requirements/benchmark.txt)
 
 define environment
 	@echo "Setting up $(1) (once) ..."

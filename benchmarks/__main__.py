@@ -1,119 +1,66 @@
-"""``python -m benchmarks``: everybody reads the same pages, outputs are compared, then times are printed."""
+"""``python -m benchmarks``: everybody reads the same pages, outputs are compared, then figures are printed."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-from benchmarks.contenders import CONTENDERS, JSON, XML
+from airflow_provider_lms.simulator.exchange import JSON, XML
+from benchmarks.faults import TROUBLES, suffer
+from benchmarks.memory import CASES, grow
+from benchmarks.peers import BY_HAND, CONTENDERS, JSONL, OURS, PARQUET
+from benchmarks.server import serving
+from benchmarks.side_by_side import Scenario, compare
+from benchmarks.table import print_machine
 
-MEASURED = ("msgspec", "requests", "xmltodict", "lxml", "apache-airflow")
+_MEDIA_TYPES = {"json": JSON, "xml": XML}
+_SIZES = (1, 10, 100, 1_000)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--pages", type=int, default=200)
-    parser.add_argument("--rows", type=int, default=1_000, help="rows per page")
-    parser.add_argument("--runs", type=int, default=5, help="interleaved runs; medians are printed")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each page")
-    parser.add_argument("--smoke", action="store_true", help="a small run that checks only that all agree")
-    options = parser.parse_args()
-    if options.smoke:
-        options.pages, options.rows, options.runs = 3, 50, 1
-    print(f"{options.pages} pages of {options.rows} rows, latency {options.latency} s, {options.runs} interleaved runs")
-    versions = ", ".join(f"{name} {version(name)}" for name in MEASURED)
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {versions}")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _server(2, options.rows, 0.0) as small,
-        _server(options.pages, options.rows, options.latency) as big,
-    ):
-        for kind in (JSON, XML):
-            _scenario(kind, options.runs, options.pages * options.rows, small, big, Path(folder))
+    options = _options()
+    media_types = [_MEDIA_TYPES[name] for name in options.media_types]
+    print_machine()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.smoke:
+            _smoke(folder)
+        elif options.scenario == "memory":
+            grow(CASES, _SIZES, options.rows, folder)
+        elif options.scenario == "faults":
+            suffer(options.peers, media_types, list(TROUBLES), options.pages or 20, folder)
+        else:
+            print(f"\n{options.runs} interleaved runs, {options.latency:g} s before each page")
+            scenario = Scenario(options.peers, options.format, options.runs, options.writers)
+            with serving(options.pages or 200, options.rows, options.latency) as big:
+                compare(scenario, media_types, big, folder)
     return 0
 
 
-def _scenario(kind: str, runs: int, rows: int, small: str, big: str, folder: Path) -> None:
-    taken: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-    for run in range(runs):
-        outputs = {}
-        for number, name in enumerate(CONTENDERS):
-            outputs[name] = folder / f"{kind.partition('/')[2]}-{run}-{number}"
-            taken[name].append(_run(name, small, big, outputs[name], kind))
-        if run == 0:
-            _agree(outputs, rows)
-    print(f"\n{kind} to JSONL, {rows:,} records, outputs equal\n")
-    print("| | records/s | CPU s | wall, ours = 1 | CPU, ours = 1 | peak MB | MB grown |")
-    print("|---|---|---|---|---|---|---|")
-    for name, figures in taken.items():
-        middle = {key: statistics.median(each[key] for each in figures) for key in figures[0]}
-        wall = statistics.median(a["wall"] / b["wall"] for a, b in zip(figures, taken["ours"], strict=True))
-        cpu = statistics.median(a["cpu"] / b["cpu"] for a, b in zip(figures, taken["ours"], strict=True))
-        print(
-            f"| {name} | {rows / middle['wall']:,.0f} | {middle['cpu']:.2f} | {wall:.2f} | {cpu:.2f} "
-            f"| {middle['peak']:.0f} | {middle['grown']:.0f} |"
-        )
+def _smoke(folder: Path) -> None:
+    """Everything once, small: it runs, and outputs agree."""
+    with serving(3, 50) as big:
+        compare(Scenario(list(CONTENDERS), JSONL, 1, 1), list(_MEDIA_TYPES.values()), big, folder / "lines")
+        compare(Scenario(list(CONTENDERS), PARQUET, 1, 1), [JSON], big, folder / "parquet")
+        compare(Scenario([BY_HAND], JSONL, 1, 2), [XML], big, folder / "writers")
+    grow(CASES[1:3], [1], 50, folder / "memory")
+    suffer([OURS, BY_HAND], [JSON], ["document"], 2, folder / "faults")
 
 
-def _run(name: str, small: str, big: str, output: Path, kind: str) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.contenders", name, small, big, str(output), kind],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "AIRFLOW_HOME": str(output / "airflow")},
-    )
-    if done.returncode:
-        raise RuntimeError(f"{name} failed:\n{done.stderr[-2_000:]}")
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
-def _agree(outputs: dict[str, Path], rows: int) -> None:
-    for name, output in outputs.items():
-        pairs = zip_longest(_records(output / "result"), _records(outputs["ours"] / "result"))
-        if sum(record == ours for record, ours in pairs) != rows:
-            raise RuntimeError(f"{name} did not write the same {rows} records as ours.")
-
-
-def _records(folder: Path) -> Iterator[dict[str, str]]:
-    """Records without types: whatever has no value is left out, dates and booleans in one spelling."""
-    for path in sorted(folder.rglob("*.jsonl")):
-        with path.open() as lines:
-            for line in lines:
-                yield {name: _text(value) for name, value in sorted(json.loads(line).items()) if value is not None}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    text = str(value)
-    return text.removesuffix(".0") if text.replace(".", "", 1).isdigit() else text.replace("+00:00", "Z")
-
-
-@contextmanager
-def _server(pages: int, rows: int, latency: float) -> Iterator[str]:
-    command = [sys.executable, "-m", "benchmarks.server", str(pages), str(rows), str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        finally:
-            process.terminate()
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("scenario", nargs="?", choices=("side-by-side", "memory", "faults"), default="side-by-side")
+    parser.add_argument("--pages", type=int, help="200, and 20 for faults, if it is left out")
+    parser.add_argument("--rows", type=int, default=1_000, help="records per page; faults always take 1,000")
+    parser.add_argument("--runs", type=int, default=3, help="interleaved runs; medians are printed")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each page")
+    parser.add_argument("--writers", type=int, default=1, help="processes of each that read at once")
+    parser.add_argument("--format", choices=(JSONL, PARQUET), default=JSONL, help="what is written")
+    parser.add_argument("--media-types", nargs="+", choices=_MEDIA_TYPES, default=list(_MEDIA_TYPES))
+    parser.add_argument("--peers", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--smoke", action="store_true", help="everything once, small: it runs, and all agree")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""A peer's own process: import and warm up, say so, wait to be let go, read, say what it took.
+
+``python -m benchmarks.process`` takes a peer, a small LMS to warm up on (or none), an LMS, a folder, a media type and a
+format. What the peer itself prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.peers import CONTENDERS, Task
+
+
+def main() -> None:
+    name, small, url, folder, media_type, file_format = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    peer = CONTENDERS[name].load()
+    if small:
+        peer.read(_task(small, Path(folder) / "warm-up", media_type, file_format))
+    task = _task(url, Path(folder) / "result", media_type, file_format)
+    print("ready", file=answers, flush=True)
+    sys.stdin.readline()
+    started, spent = time.monotonic(), _spent()
+    try:
+        peer.read(task)
+    except Exception as error:
+        print(json.dumps({"error": type(error).__name__}), file=answers, flush=True)
+        raise
+    figures = {"started": started, "finished": time.monotonic(), "cpu": _spent() - spent, "peak": _peak()}
+    print(json.dumps(figures), file=answers, flush=True)
+
+
+def _task(url: str, folder: Path, media_type: str, file_format: str) -> Task:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Task(url, folder, media_type, file_format)
+
+
+def _spent() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _peak() -> float:
+    """The largest resident size of this process so far, in MB; a child inherits ru_maxrss, but not this."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()
