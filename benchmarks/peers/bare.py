@@ -15,7 +15,8 @@ def read(task: Task) -> None:
     from lxml import etree
 
     encode = msgspec.json.Encoder().encode_lines
-    session, params = requests.Session(), {}
+    session = requests.Session()
+    params: dict[str, str] = {}
     token = session.post(task.url + TOKEN, data=CREDENTIALS, headers=TOKEN_HEADERS, timeout=60).json()["access_token"]
     session.headers.update({"Authorization": f"Bearer {token}", "Accept": task.media_type})
     with (task.output / "results.jsonl").open("wb") as file:

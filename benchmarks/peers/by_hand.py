@@ -32,7 +32,8 @@ def _pages(task: Task) -> Iterator[list[dict[str, Any]]]:
     import xmltodict
 
     token = requests.post(task.url + TOKEN, data=CREDENTIALS, headers=TOKEN_HEADERS, timeout=60).json()["access_token"]
-    headers, params = {"Authorization": f"Bearer {token}", "Accept": task.media_type}, {}
+    headers = {"Authorization": f"Bearer {token}", "Accept": task.media_type}
+    params: dict[str, str] = {}
     while True:
         answer = requests.get(task.url + LISTING, params=params, headers=headers, timeout=60)
         answer.raise_for_status()

@@ -64,7 +64,8 @@ def _xml(task: Task) -> Any:
     @dlt.resource(name="results")
     def results() -> Iterator[list[dict[str, Any]]]:
         token = requests.post(task.url + TOKEN, data=CREDENTIALS, headers=TOKEN_HEADERS).json()["access_token"]
-        headers, params = {"Authorization": f"Bearer {token}", "Accept": XML}, {}
+        headers = {"Authorization": f"Bearer {token}", "Accept": XML}
+        params: dict[str, str] = {}
         while True:
             answer = requests.get(task.url + LISTING, params=params, headers=headers)
             answer.raise_for_status()

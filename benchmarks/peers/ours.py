@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from airflow_provider_lms.simulator.exchange import JSON
 from benchmarks.peers import CREDENTIALS, Task
@@ -24,7 +25,7 @@ def read(task: Task) -> None:
     }
     os.environ["AIRFLOW_CONN_ISPRING_LEARN_DEFAULT"] = json.dumps(connection)
     # A second run is a retry of the same task instance.
-    instance = SimpleNamespace(dag_id="benchmark", task_id="read", run_id="once", map_index=-1, try_number=1)
+    instance: Any = SimpleNamespace(dag_id="benchmark", task_id="read", run_id="once", map_index=-1, try_number=1)
     operator = ISpringModuleResultsOperator(
         task_id="read", output_path=str(task.output / "dataset"), output_format=task.format
     )

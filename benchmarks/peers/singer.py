@@ -40,8 +40,6 @@ def read(task: Task) -> None:
         def oauth_request_body(self) -> dict[str, str]:
             return CREDENTIALS
 
-    authenticator_of_all = Authenticator(auth_endpoint=task.url + TOKEN, oauth_headers=TOKEN_HEADERS)
-
     class Results(RESTStream[str]):
         name = "results"
         path = LISTING
@@ -50,7 +48,7 @@ def read(task: Task) -> None:
         schema = _schema(task.media_type)
         records_jsonpath = "$.results[*]"
         next_page_token_jsonpath = "$.nextPageToken"
-        authenticator = authenticator_of_all
+        authenticator = Authenticator(auth_endpoint=task.url + TOKEN, oauth_headers=TOKEN_HEADERS)
 
         @property
         def http_headers(self) -> dict[str, str]:
