@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ def grow(cases: Sequence[Case], sizes: Sequence[int], rows: int, folder: Path) -
                 work = Work(peer, server.url, folder / f"{pages}-{number}", media_type, file_format)
                 peaks[peer, media_type, file_format].append(measure([work]).peak)
                 agreement.check(peer, work.output, records)
-    airflow = _importing_airflow()
+    airflow = _importing_airflow(folder)
     print_table(
         f"Peak MB by number of records; importing Airflow alone takes {airflow:.0f} MB",
         ["", *(f"{pages * rows:,}" for pages in sizes), "last over first", "last above Airflow"],
@@ -68,6 +69,7 @@ def grow(cases: Sequence[Case], sizes: Sequence[int], rows: int, folder: Path) -
     )
 
 
-def _importing_airflow() -> float:
-    done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True, check=True)
+def _importing_airflow(folder: Path) -> float:
+    env = {**os.environ, "AIRFLOW_HOME": str(folder / "airflow")}
+    done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True, check=True, env=env)
     return int(done.stdout.split()[-1]) / 1024
