@@ -46,11 +46,13 @@ class _Run:
     :param error: the error's name; None if there was none.
     :param records: what the output holds.
     :param pages: how many pages were asked for.
+    :param broken: how many of them did not come whole.
     """
 
     error: str | None
     records: Records
     pages: int
+    broken: int
 
 
 def _kill(process: Process, _: Request, reply: Reply) -> Reply:
@@ -92,36 +94,39 @@ def suffer(peers: Sequence[str], media_types: Sequence[str], troubles: Sequence[
 
 
 def _figures(lms: Simulator, work: Work, trouble: Trouble, pages: int) -> list[str]:
-    whole = pages // 2
     listing = lms.ispring.module_results()
     expected = digests(iter(listing))
-    first = last = _run(lms, work, partial(_plan, lms, trouble, whole + 1))
+    first = last = _run(lms, work, trouble, pages // 2 + 1)
     said = _said(work.log.read_text(), listing, lms.ispring.tokens)
     if first.error:
-        last = _run(lms, work, lambda _: None)
+        last = _run(lms, work)
     return [
         first.error or "no error",
         f"{first.records.total():,}",
         said,
         (last.error or "no error") if first.error else "-",
-        str(last.pages - (pages - whole)) if first.error else "-",
+        str(last.pages - (pages - (first.pages - first.broken))) if first.error else "-",
         f"{(expected - last.records).total():,}",
         f"{(last.records - expected).total():,}",
     ]
 
 
-def _plan(lms: Simulator, trouble: Trouble, page: int, process: Process) -> None:
-    lms.ispring.fail(_CALL, trouble.fault(process), on=page, times=trouble.times)
-
-
-def _run(lms: Simulator, work: Work, prepare: Callable[[Process], None]) -> _Run:
+def _run(lms: Simulator, work: Work, trouble: Trouble | None = None, page: int = 0) -> _Run:
     asked = lms.ispring.count(_CALL)
+    broken: list[Request] = []
     with Process(work) as process:
         process.wait_until_ready()
-        prepare(process)
+        if trouble:
+            fault = trouble.fault(process)
+
+            def counted(request: Request, reply: Reply) -> Reply:
+                broken.append(request)
+                return fault(request, reply)
+
+            lms.ispring.fail(_CALL, counted, on=page, times=trouble.times)
         process.go()
         error = process.outcome()
-    return _Run(error, written(work.peer, work.output), lms.ispring.count(_CALL) - asked)
+    return _Run(error, written(work.peer, work.output), lms.ispring.count(_CALL) - asked, len(broken))
 
 
 def _said(log: str, listing: Sequence[Mapping[str, Any]], tokens: Sequence[str]) -> str:
