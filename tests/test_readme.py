@@ -15,6 +15,9 @@ from tests.rows import rows
 
 README = Path(__file__).parent.parent / "README.md"
 COORDINATION = README.parent / "docs" / "coordination.md"
+WAITING, WATCHING = re.findall(
+    r"^```python\n(.*?)^```", (README.parent / "docs" / "waiting.md").read_text(), re.DOTALL | re.MULTILINE
+)
 DAG, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
 
 
@@ -47,6 +50,15 @@ def test_the_client_without_airflow_reads(lms: Simulator) -> None:
     client = _run(code.replace("https://api-learn.ispringlearn.com", lms.url), credentials)["client"]
     assert len(rows(client.courses())) == len(lms.ispring.courses)
     client.close()
+
+
+def test_the_sensors_of_the_docs_can_be_made() -> None:
+    _run(WAITING)
+
+
+def test_the_dag_that_completions_start_can_be_imported() -> None:
+    pytest.importorskip("airflow.sdk")
+    assert "learners" in _run(WATCHING)["dag"].task_dict
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -1,0 +1,56 @@
+"""From enrolment to due date of a course in iSpring Learn: extract the results once 80 % have completed it.
+
+The sensor waits in the triggerer, holds no worker, and counts only those who were assigned in the run's month. If the
+share is not reached until the timeout, or can no longer be reached, the extraction is skipped. Only the connection
+``ispring_learn_default`` decides whether a real account is read or the simulator.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
+from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
+
+with DAG(
+    dag_id="ispring_course_deadline",
+    description="Extract a course's results once enough of the month's learners have completed it",
+    schedule=CronDataIntervalTimetable("0 0 1 * *", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    params={
+        "course_id": Param("", type="string", description="The course to wait for"),
+        "required_share": Param("80%", type="string", description="How many of the learners must have completed it"),
+        "output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms"),
+    },
+    tags=["lms", "ispring"],
+    doc_md=__doc__,
+) as dag:
+    completed = ISpringCourseCompletionSensor(
+        task_id="completed",
+        course_id="{{ params.course_id }}",
+        access_date_start="{{ data_interval_start }}",
+        access_date_end="{{ data_interval_end }}",
+        required_share="{{ params.required_share }}",
+        on_unsuccessful="wait",
+        on_blocked="ignore",
+        # Those who are past their due date will not complete it any more.
+        on_overdue="fail",
+        timeout=timedelta(days=30),
+        soft_fail=True,
+        deferrable=True,
+    )
+
+    results = ISpringCourseResultsOperator(
+        task_id="results",
+        course_ids="{{ params.course_id }}",
+        access_date_start="{{ data_interval_start }}",
+        access_date_end="{{ data_interval_end }}",
+        output_path="{{ params.output }}/{{ data_interval_start | ds }}/course={{ params.course_id }}",
+    )
+
+    completed >> results

@@ -1,0 +1,45 @@
+"""Onboarding in Zoho People: wait for many courses at once, and tell who is through with each.
+
+The list of courses is read, and each course is a mapped sensor that waits in the triggerer. Zoho allows 30 calls a
+minute: a poll costs a call for the batches and one for each 25 learners, and all sensors share the budget. Only the
+connection ``zoho_people_default`` decides whether a real account is read or the simulator.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, Param, task
+
+from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator
+from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
+
+with DAG(
+    dag_id="zoho_people_onboarding",
+    description="Wait until the learners of every course in Zoho People are through with it",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    params={"required_share": Param("100%", type="string", description="How many of the learners must be through")},
+    tags=["lms", "zoho"],
+    doc_md=__doc__,
+) as dag:
+    courses = ZohoPeopleCoursesOperator(task_id="courses")
+
+    completed = ZohoPeopleCourseCompletionSensor.partial(
+        task_id="completed",
+        required_share="{{ params.required_share }}",
+        map_index_template="{{ task.course_id }}",
+        poke_interval=timedelta(minutes=15),
+        timeout=timedelta(days=14),
+        deferrable=True,
+    ).expand(course_id=courses.output.map(lambda course: course["courseId"]))
+
+    @task
+    def report(results: list[dict[str, Any]]) -> dict[str, int]:
+        """Count the learners by course."""
+        return {result["course_id"]: result["completed"] for result in results}
+
+    report(completed.output)
