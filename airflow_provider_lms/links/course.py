@@ -38,13 +38,13 @@ def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
     :param context: the task's; outside a task nothing happens.
     :param find: asks the LMS for the address.
     """
-    ti = context.get("ti")
-    if ti is None:
+    push = getattr(context.get("ti"), "xcom_push", None)
+    if push is None:
         return
-    url = None
     try:
         url = find()
     except Exception as error:  # noqa: BLE001  # a link is a convenience
         log.info("No link to the course (%s).", type(error).__name__)
+        url = None
     # An empty text, too: Airflow logs an error where it looks for a link in vain.
-    ti.xcom_push(key=KEY, value=url if url is not None and url.startswith("https://") else "")
+    push(key=KEY, value=url if url is not None and url.startswith("https://") else "")

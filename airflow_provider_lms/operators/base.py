@@ -99,6 +99,9 @@ class LmsExtractOperator(BaseOperator):
         pages: Iterable[Page[Any]] = getattr(client, self.resource_name)(**query)
         return pages
 
+    def link(self, client: Any, query: Mapping[str, Any], context: Context) -> None:
+        """Let the UI lead to what was read, where the LMS tells its address."""
+
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.
 
@@ -121,11 +124,15 @@ class LmsExtractOperator(BaseOperator):
         defers = self.deferrable and self.output_path is not None and "ti" in context
         client = self.connect(_LONG_LOCK if defers else None)
         try:
+            found: list[dict[str, Any]] | dict[str, Any]
             if self.output_path is None:
                 from airflow_provider_lms.storage.xcom import collect
 
-                return collect(islice(self.read(client, query), at_most), max_records)
-            return self._write(client, query, parts, at_most, context)
+                found = collect(islice(self.read(client, query), at_most), max_records)
+            else:
+                found = self._write(client, query, parts, at_most, context)
+            self.link(client, query, context)
+            return found
         except LmsRateLimited as error:
             if not defers or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
                 raise

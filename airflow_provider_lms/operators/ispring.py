@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from airflow_provider_lms.links.course import CourseLink
 from airflow_provider_lms.operators.base import LmsExtractOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
     from msgspec import Struct
 
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
@@ -74,6 +76,7 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
     """
 
     resource_name: ClassVar[str] = "course_results"
+    operator_extra_links = (CourseLink(),)
     filters: ClassVar[Sequence[str]] = (
         "user_ids",
         "course_ids",
@@ -136,6 +139,14 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
             ends = getattr(self, f"{name}_start"), getattr(self, f"{name}_end")
             query[name] = None if ends == (None, None) else ends
         return {name: value for name, value in query.items() if value is not None}
+
+    def link(self, client: ISpringLearnClient, query: Mapping[str, Any], context: Context) -> None:
+        from airflow_provider_lms.links.course import put
+        from airflow_provider_lms.lms.filters import ids
+
+        given = query.get("course_ids")
+        courses = ids("course_ids", given) or () if isinstance(given, str | Sequence) else ()
+        put(context, lambda: client.course_url(courses[0]) if len(courses) == 1 else None)
 
 
 class ISpringModuleResultsOperator(ISpringCourseResultsOperator):

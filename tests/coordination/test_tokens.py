@@ -35,7 +35,7 @@ def client(clock: SimpleNamespace) -> Client:
 def test_one_asks_and_all_get_it(client: Client) -> None:
     one, other = client(), client()
     assert one.take(None, 60) is None
-    assert other.take(None, 60) == (0.25, "another task is asking for an access token")
+    assert other.take(None, 60) == (0.25, "another task is asking for an access token", False)
     one.put("access-1", 3_600)
     assert [each.take(None, 60) for each in (one, other, client())] == ["access-1"] * 3
 
@@ -85,7 +85,7 @@ def test_a_pause_is_everybodys(client: Client, clock: SimpleNamespace) -> None:
     assert one.take(None, 60) is None
     one.give_up(600)
     clock.now += 1
-    assert other.take(None, 60) == (599, "too many access tokens were asked for, and none are given")
+    assert other.take(None, 60) == (599, "too many access tokens were asked for, and none are given", True)
     clock.now += 599
     assert other.take(None, 60) is None
 

@@ -35,7 +35,14 @@ OPERATORS = (
 
 
 def context(map_index: int = -1, try_number: int = 1) -> Any:
-    ti = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=map_index, try_number=try_number)
+    ti = SimpleNamespace(
+        dag_id="dag",
+        task_id="task",
+        run_id="run",
+        map_index=map_index,
+        try_number=try_number,
+        xcom_push=lambda **_: None,
+    )
     return {"ti": ti}
 
 
@@ -156,6 +163,17 @@ def test_a_failure_leaves_the_dataset_before(lms: Simulator, tmp_path: Path) -> 
         operator.execute(context())
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()}.items() >= before.items()
     assert len(list(read_records(summary))) == len(lms.ispring.module_results())
+
+
+@pytest.mark.parametrize(("given", "linked"), [("one", True), ("two", False), ("all", False)])
+def test_the_ui_leads_to_the_course_that_was_read(lms: Simulator, tmp_path: Path, given: str, linked: bool) -> None:
+    ids = [course.id for course in lms.ispring.courses]
+    courses = {"one": ids[0], "two": json.dumps(ids[:2]), "all": None}[given]
+    pushed: dict[str, Any] = {}
+    found = context()
+    found["ti"].xcom_push = lambda key, value: pushed.update({key: value})
+    ISpringCourseResultsOperator(task_id="t", course_ids=courses, output_path=str(tmp_path)).execute(found)
+    assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{ids[0]}" if linked else ""}
 
 
 def test_mapped_tasks_that_share_a_folder_fail_before_a_request(lms: Simulator, tmp_path: Path) -> None:
