@@ -221,7 +221,10 @@ class Snapshot:
         found = self._by[goal.key]
         if goal.named is None:
             return {standings[0].learner_id: standings for standings in found.values()}
-        return {name: found.get(name.casefold(), []) for name in goal.named}
+        named: dict[str, str] = {}
+        for name in goal.named:
+            named.setdefault(name.casefold(), name)
+        return {name: found.get(folded, []) for folded, name in named.items()}
 
     def _add(self, key: Key, name: str, standing: Standing) -> None:
         """Keep the latest enrolment, or all of them where several are equally late."""
@@ -280,7 +283,7 @@ def _judge(goal: Goal, snapshot: Snapshot) -> Verdict:
     words: set[str] = set()
     for name, standings in snapshot.of(goal).items():
         state = _state(goal, standings)
-        late = state is not State.COMPLETED and any(each.overdue for each in standings)
+        late = any(each.overdue and goal.statuses.state(each) is not State.COMPLETED for each in standings)
         choice = _choice(goal, state, late=late, blocked=bool(standings) and all(each.blocked for each in standings))
         words.update(each.status for each in standings if each.status is not None)
         if choice != "ignore":

@@ -90,7 +90,8 @@ class CourseReader:
             places = yield from batches_of(self._client, self._course)
         rows = yield from self._rows(places, named)
         if named is not None:
-            rows = [row for row in rows if row.learner_id in set(named)]
+            known = frozenset(named)
+            rows = [row for row in rows if row.learner_id in known]
         if not self._by_entities:
             return Snapshot(map(_standing, rows), populated=self._populated)
         self._check_cost(len(rows) * len(self._types))
