@@ -1,0 +1,432 @@
+"""Who stands where in a course, read over real HTTP by as few requests as will do."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.coordination import MemoryStore, SharedBudget
+from airflow_provider_lms.lms import errors
+from airflow_provider_lms.lms.budget import Limits
+from airflow_provider_lms.lms.completion import Goal, Snapshot, Standing, Verdict, requirement
+from airflow_provider_lms.lms.ispring import ISpringLearnClient
+from airflow_provider_lms.lms.ispring.course import STATUSES
+from airflow_provider_lms.lms.plan import carry_out
+from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
+from airflow_provider_lms.lms.zoho_people.course import STATUSES as ZOHO_STATUSES
+from airflow_provider_lms.simulator import Simulator, World, faults
+from airflow_provider_lms.simulator.world import DONE
+
+COURSE_RESULTS = "GET /learners/results"
+NOBODY = str(uuid.UUID(int=404))
+STRANGER = "404404404404404404"
+
+
+def goal(**options: Any) -> Goal:
+    return Goal(**{"statuses": STATUSES, **requirement(1.0, None, 1), **options})
+
+
+def sent(lms: Simulator, action: Callable[[], Any]) -> list[dict[str, list[str]]]:
+    """The queries for course results that an action sends."""
+    before = len(lms.ispring.requests)
+    action()
+    return [
+        {name: request.all(name) for name, _ in request.query}
+        for request in lms.ispring.requests[before:]
+        if request.call == COURSE_RESULTS
+    ]
+
+
+def called(lms: Simulator, action: Callable[[], Any]) -> list[str]:
+    """The calls of Zoho that an action makes, from the last ids of their path on."""
+    before = len(lms.zoho.calls)
+    action()
+    return [request.call.partition("/courses/")[2].partition("/")[2] for request in lms.zoho.calls[before:]]
+
+
+def ids(users: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(user.id for user in users)
+
+
+def standings(snapshot: Snapshot, goal: Goal) -> list[Standing]:
+    return [each for found in snapshot.of(goal).values() for each in found]
+
+
+# iSpring Learn
+
+
+def test_few_named_learners_take_one_request(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, users = lms.ispring.courses[0], lms.ispring.users[:3]
+    for user in users:
+        lms.ispring.record(user, course, "passed")
+    reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(users))
+    found: list[Verdict] = []
+    queries = sent(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted)))
+    assert queries == [{"courseIds[]": [course.id], "userStatuses[]": ["1"], "userIds[]": list(ids(users))}]
+    assert (found[0].outcome, found[0].completed) == ("met", list(ids(users)))
+
+
+def test_only_those_not_found_are_looked_for_among_blocked_accounts(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, active, blocked = lms.ispring.courses[0], lms.ispring.users[0], lms.ispring.users[-1]
+    reader, wanted = client.course_reader(course_id=course.id), goal(named=(active.id, blocked.id))
+    snapshots: list[Snapshot] = []
+    queries = sent(lms, lambda: snapshots.append(carry_out(reader.plan(wanted.wanted))))
+    assert [(query["userStatuses[]"], query["userIds[]"]) for query in queries] == [
+        (["1"], [active.id, blocked.id]),
+        (["3", "5"], [blocked.id]),
+    ]
+    verdict = snapshots[0].judge(wanted)
+    assert verdict.missing == []
+    assert [each.blocked for each in standings(snapshots[0], wanted)] == [False, True]
+    assert snapshots[0].judge(goal(named=wanted.named, on_blocked="ignore")).cohort == 1
+
+
+def test_everybody_is_read_by_two_listings(lms: Simulator, client: ISpringLearnClient) -> None:
+    course = lms.ispring.courses[0]
+    reader, everybody = client.course_reader(course_id=course.id), goal()
+    snapshots: list[Snapshot] = []
+    queries = sent(lms, lambda: snapshots.append(carry_out(reader.plan(None))))
+    assert [query["userStatuses[]"] for query in queries] == [["1"], ["3", "5"]]
+    verdict = snapshots[0].judge(everybody)
+    done = [row for row in lms.world.course_results if row.course == course and row.status in DONE]
+    assert (verdict.cohort, len(verdict.completed)) == (lms.world.users, len(done))
+    assert snapshots[0].judge(goal(on_blocked="ignore")).cohort == lms.world.users - lms.world.blocked
+
+
+def test_the_whole_course_is_read_where_ids_would_take_more_requests(connect: Callable[..., Any]) -> None:
+    with Simulator(World(users=400, courses=1, blocked=2)) as lms:
+        client, course = connect(lms), lms.ispring.courses[0]
+        reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(lms.ispring.users[:300]))
+        assert client.requests(course_ids=course.id, user_ids=wanted.named) > 1
+        found: list[Verdict] = []
+        queries = sent(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted)))
+        assert ["userIds[]" in query for query in queries] == [False]
+        assert (found[0].cohort, found[0].missing) == (300, [])
+
+
+def test_how_many_pages_a_course_has_is_learned_once(connect: Callable[..., Any]) -> None:
+    with Simulator(World(users=300, courses=1, blocked=0)) as lms:
+        client, course = connect(lms, page_size=25), lms.ispring.courses[0]
+        reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(lms.ispring.users[:200]))
+        least = client.requests(course_ids=course.id, user_ids=wanted.named)
+        assert 1 < least < 300 / 25
+        rounds = [sent(lms, lambda: carry_out(reader.plan(wanted.wanted))) for _ in range(3)]
+        whole = [["userIds[]" in query for query in queries].count(False) for queries in rounds]
+        assert whole == [least, 0, 0]
+        assert [len(queries) - less for queries, less in zip(rounds, whole, strict=True)] == [len(rounds[1])] * 3
+
+
+def test_enrolments_are_read_by_their_ids(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, user, blocked = lms.ispring.courses[0], lms.ispring.users[0], lms.ispring.users[-1]
+    lms.ispring.record(user, course, "passed")
+    (old,) = [row["enrollmentId"] for row in lms.ispring.course_results(course) if row["userId"] == user.id]
+    new = lms.ispring.enroll(user, course)
+    theirs = lms.ispring.enroll(blocked, course)
+    reader = client.course_reader(course_id=course.id)
+
+    def judged(*enrolments: str) -> Verdict:
+        wanted = goal(named=enrolments, key="enrollment_id")
+        return carry_out(reader.plan(wanted.wanted)).judge(wanted)
+
+    assert judged(old).outcome == "met"
+    verdict = judged(old, new, theirs, NOBODY)
+    assert (verdict.completed, verdict.pending, verdict.missing) == ([old], [new, theirs], [NOBODY])
+    assert carry_out(reader.plan({"learner_id": [user.id]})).judge(goal(named=(user.id,))).pending == [user.id]
+
+
+def test_learners_and_enrolments_are_read_together(lms: Simulator, connect: Callable[..., Any]) -> None:
+    course, users = lms.ispring.courses[0], lms.ispring.users[:2]
+    enrolment = lms.ispring.enroll(users[1], course)
+    wanted = {"learner_id": [users[0].id], "enrollment_id": [enrolment]}
+    for page_size, requests in ((1_000, [1, 1]), (5, [2 + 2, 2])):
+        reader = connect(lms, page_size=page_size).course_reader(course_id=course.id)
+        snapshots: list[Snapshot] = []
+        rounds = [len(sent(lms, lambda: snapshots.append(carry_out(reader.plan(wanted))))) for _ in range(2)]  # noqa: B023
+        assert rounds == requests
+        for snapshot in snapshots:
+            assert snapshot.judge(goal(named=(users[0].id,))).missing == []
+            assert snapshot.judge(goal(named=(enrolment,), key="enrollment_id")).pending == [enrolment]
+
+
+def test_departments_and_access_dates_narrow_the_course(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, people = lms.ispring.courses[0], lms.ispring.users
+    shop = lms.world.departments[3]
+    start = datetime.now(UTC) - timedelta(days=1)
+    inside = [user for user in people if user.department_id == shop.id][:2]
+    outside = next(user for user in people if user.department_id == lms.world.departments[0].id)
+    for user in (*inside, outside):
+        lms.ispring.enroll(user, course)
+    reader = client.course_reader(course_id=course.id, department_ids=[shop.id], access_date=[start.isoformat(), None])
+    assert sorted(carry_out(reader.plan(None)).judge(goal()).pending) == sorted(ids(inside))
+    wanted = goal(named=ids((*inside, outside)))
+    assert carry_out(reader.plan(wanted.wanted)).judge(wanted).missing == [outside.id]
+
+
+def test_the_latest_enrolment_within_the_access_dates_counts(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, user = lms.ispring.courses[0], lms.ispring.users[0]
+    lms.ispring.record(user, course, "passed")
+    lms.ispring.enroll(user, course)
+    wanted = goal(named=(user.id,))
+    now = carry_out(client.course_reader(course_id=course.id).plan(wanted.wanted)).judge(wanted)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    before = client.course_reader(course_id=course.id, access_date=(None, yesterday))
+    assert (now.outcome, carry_out(before.plan(wanted.wanted)).judge(wanted).outcome) == ("open", "met")
+
+
+def test_an_id_that_the_lms_refuses_is_missing(
+    lms: Simulator, client: ISpringLearnClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    course, user = lms.ispring.courses[0], lms.ispring.users[0]
+    lms.ispring.record(user, course, "passed")
+    reader, wanted = client.course_reader(course_id=course.id), goal(named=(user.id, NOBODY), on_missing="ignore")
+    verdict = carry_out(reader.plan(wanted.wanted)).judge(goal(named=wanted.named))
+    assert (verdict.completed, verdict.missing) == ([user.id], [NOBODY])
+    assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "met"
+    nobody = goal(named=("no id at all",))
+    assert carry_out(reader.plan(nobody.wanted)).judge(nobody).missing == ["no id at all"]
+
+
+def test_an_enrolment_id_that_the_lms_refuses_is_missing(lms: Simulator, client: ISpringLearnClient) -> None:
+    course, user = lms.ispring.courses[0], lms.ispring.users[0]
+    enrolment = lms.ispring.enroll(user, course)
+    reader, wanted = client.course_reader(course_id=course.id), goal(named=(enrolment, "none"), key="enrollment_id")
+    verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
+    assert (verdict.pending, verdict.missing) == ([enrolment], ["none"])
+
+
+@pytest.mark.parametrize("wanted", [None, {"learner_id": [NOBODY]}, {"enrollment_id": ["x"]}])
+def test_a_course_that_the_lms_refuses_fails(lms: Simulator, client: ISpringLearnClient, wanted: Any) -> None:
+    with pytest.raises(errors.LmsBadRequest):
+        carry_out(client.course_reader(course_id="no id").plan(wanted))
+
+
+def test_a_learner_past_the_due_date_is_overdue_whatever_the_flag_says(
+    lms: Simulator, client: ISpringLearnClient
+) -> None:
+    course, user = lms.ispring.courses[0], lms.ispring.users[0]
+    lms.ispring.enroll(user, course, due=datetime.now(UTC) - timedelta(seconds=5))
+    lms.ispring.fail(
+        COURSE_RESULTS,
+        faults.content(lambda page: {"results": [{**row, "isOverdue": False} for row in page["results"]]}),
+    )
+    wanted = goal(named=(user.id,), on_overdue="fail")
+    assert carry_out(client.course_reader(course_id=course.id).plan(wanted.wanted)).judge(wanted).overdue == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"course_id": ""}, "course_id: each id must be a non-empty string"),
+        ({"course_id": "1", "department_ids": []}, "department_ids: the list is empty"),
+        ({"course_id": "1", "access_date": ("2026-01-02", "2026-01-01")}, "access_date: the start"),
+    ],
+)
+def test_a_course_that_cannot_be_meant_is_named_before_anything_is_sent(
+    lms: Simulator, client: ISpringLearnClient, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        client.course_reader(**options)
+    assert lms.ispring.requests == []
+
+
+# Zoho People
+
+
+def zoho_goal(**options: Any) -> Goal:
+    return goal(**{"statuses": ZOHO_STATUSES, "knows_somebody": True, **options})
+
+
+def test_the_learners_of_all_batches_are_one_cohort(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course = lms.zoho.courses[1]
+    reader = zoho.course_reader(course_id=course.id)
+    found: list[Verdict] = []
+    calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
+    assert calls == ["batches", *(f"batches/{batch.id}/course-progress" for batch in course.batches)]
+    assert found[0].cohort == lms.world.users
+    for learner in lms.zoho.world.everyone:
+        lms.zoho.finish(learner, course)
+    assert carry_out(reader.plan(None)).judge(zoho_goal()).outcome == "met"
+
+
+def test_one_batch_is_read_alone(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course = lms.zoho.courses[1]
+    batch = course.batches[1]
+    reader = zoho.course_reader(course_id=course.id, batch_id=batch.id)
+    found: list[Verdict] = []
+    calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
+    assert calls == [f"batches/{batch.id}/course-progress"]
+    assert sorted(found[0].pending + found[0].completed) == sorted(ids(lms.zoho.world.learners(course, batch)))
+
+
+@pytest.mark.parametrize("refusal", [None, faults.status(404), faults.status(400)])
+def test_a_self_paced_course_has_no_batches(lms: Simulator, zoho: ZohoPeopleClient, refusal: Any) -> None:
+    course = lms.zoho.courses[0]
+    if refusal is not None:
+        lms.zoho.fail(f"GET /api/v1/courses/{course.id}/batches", refusal)
+    found: list[Verdict] = []
+    reader = zoho.course_reader(course_id=course.id)
+    calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
+    assert calls == ["batches", "course-progress", "course-progress"]
+    assert found[0].cohort == lms.world.users
+
+
+def test_few_learners_of_a_large_course_are_read_one_by_one(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[30]
+    lms.zoho.finish(learner, course)
+    reader, wanted = zoho.course_reader(course_id=course.id), zoho_goal(named=(learner.id,))
+    found: list[Verdict] = []
+    rounds = [called(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted))) for _ in range(2)]
+    one = f"learners/{learner.id}/course-progress"
+    assert rounds == [["batches", "course-progress", one], ["batches", one]]
+    assert [verdict.outcome for verdict in found] == ["met", "met"]
+
+
+def test_as_many_learners_as_pages_are_read_by_the_page(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course, learners = lms.zoho.courses[0], lms.zoho.world.everyone[:2]
+    reader, wanted = zoho.course_reader(course_id=course.id), zoho_goal(named=ids(learners))
+    for _ in range(2):
+        assert called(lms, lambda: carry_out(reader.plan(wanted.wanted))) == [
+            "batches", "course-progress", "course-progress",
+        ]  # fmt: skip
+
+
+def test_a_learner_who_is_not_in_the_course_is_missing(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course, learner = lms.zoho.courses[1], lms.zoho.world.everyone[0]
+    for named in ((learner.id, STRANGER), (learner.id, STRANGER, "1", "2", "3", "4", "5")):
+        wanted, reader = zoho_goal(named=named), zoho.course_reader(course_id=course.id)
+        for _ in range(2):
+            verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
+            assert (verdict.cohort, verdict.missing) == (len(named), list(named[1:]))
+
+
+@pytest.mark.parametrize("course", [0, 1])
+def test_none_of_the_named_in_the_course_is_another_kind_of_id(
+    lms: Simulator, zoho: ZohoPeopleClient, course: int
+) -> None:
+    reader, wanted = zoho.course_reader(course_id=lms.zoho.courses[course].id), zoho_goal(named=(STRANGER,))
+    for _ in range(2):
+        verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
+        assert (verdict.outcome, verdict.stranger) == ("impossible", True)
+
+
+def test_nobody_in_the_course_yet_is_waited_for(connect_zoho: Callable[..., ZohoPeopleClient]) -> None:
+    with Simulator(World(users=0, courses=1, blocked=0)) as lms:
+        reader, wanted = connect_zoho(lms).course_reader(course_id=lms.zoho.courses[0].id), zoho_goal(named=(STRANGER,))
+        assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "open"
+        assert carry_out(reader.plan(None)).judge(zoho_goal()).outcome == "open"
+
+
+@pytest.mark.parametrize(("wanted", "rounds"), [(None, 1), ({"learner_id": ["1"]}, 2)])
+def test_an_unknown_course_fails(lms: Simulator, zoho: ZohoPeopleClient, wanted: Any, rounds: int) -> None:
+    reader = zoho.course_reader(course_id="7")
+    for _ in range(rounds):
+        with pytest.raises(errors.LmsNotFound):
+            carry_out(reader.plan(wanted))
+
+
+@pytest.mark.parametrize(
+    ("row", "outcome"),
+    [
+        ({"completionStatus": "Completed", "completionPercentage": 30}, "met"),
+        ({"completionStatus": "COMPLETE"}, "met"),
+        ({"completionStatus": "inprogress", "completionPercentage": 100}, "open"),
+        ({"completionStatus": None, "completionPercentage": 100}, "met"),
+        ({"completionPercentage": "100"}, "met"),
+        ({"completionPercentage": "100.0%"}, "met"),
+        ({"completionPercentage": "100 %"}, "met"),
+        ({"completionPercentage": 99.9}, "open"),
+        ({"completionPercentage": None}, "open"),
+        ({"completionPercentage": "all"}, "open"),
+        ({}, "open"),
+    ],
+)
+def test_what_zoho_tells_of_completion(
+    lms: Simulator, zoho: ZohoPeopleClient, row: dict[str, Any], outcome: str
+) -> None:
+    course = lms.zoho.courses[0]
+    page = {"courseProgress": [{"learnerId": 7, **row}], "hasMoreRecords": False}
+    lms.zoho.fail(f"GET /api/v1/courses/{course.id}/course-progress", faults.content(lambda _: page))
+    assert carry_out(zoho.course_reader(course_id=course.id).plan(None)).judge(zoho_goal()).outcome == outcome
+
+
+def entities(*rows: dict[str, Any]) -> Any:
+    page = {"learnerProgress": [{"testId": n, **row} for n, row in enumerate(rows, 1)], "hasMoreRecords": False}
+    return faults.content(lambda content: {**content, **page})
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "done"),
+    [
+        ([{"isMandatory": True, "status": "completed"}], [{"isMandatory": True, "status": "Completed"}], True),
+        ([{"isMandatory": True, "status": "completed"}], [{"isMandatory": True, "status": "inprogress"}], False),
+        ([{"isMandatory": True, "status": "completed"}], [{"isMandatory": False, "status": "notstarted"}], True),
+        ([{"isMandatory": True, "status": "completed"}], [{"status": "notstarted"}], False),
+        ([{"isMandatory": False, "status": "completed"}], [{"isMandatory": False, "status": "notstarted"}], False),
+        ([{"isMandatory": False, "status": "completed"}], [{"isMandatory": False, "status": "completed"}], True),
+        ([], [{"status": "completed"}], True),
+        ([], [{"isMandatory": True}], False),
+        ([], [], False),
+    ],
+)
+def test_all_mandatory_entities_are_to_be_completed(
+    lms: Simulator, zoho: ZohoPeopleClient, first: list[dict[str, Any]], second: list[dict[str, Any]], done: bool
+) -> None:
+    course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[0]
+    call = f"GET /api/v1/courses/{course.id}/learners/{learner.id}/progress"
+    lms.zoho.fail(call, entities(*first))
+    lms.zoho.fail(call, entities(*second), on=2)
+    reader = zoho.course_reader(course_id=course.id, measure="entity_progress", entity_types=["online_tests", 0])
+    wanted = zoho_goal(named=(learner.id,))
+    verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
+    assert (verdict.completed if done else verdict.pending) == [learner.id]
+    assert [call.first("entityType") for call in lms.zoho.calls if call.call.endswith("/progress")] == ["1", "0"]
+
+
+def test_other_words_for_a_completed_entity(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course, learner = lms.zoho.courses[1], lms.zoho.world.everyone[0]
+    batch = course.batches[0]
+    call = f"GET /api/v1/courses/{course.id}/batches/{batch.id}/learners/{learner.id}/progress"
+    lms.zoho.fail(call, entities({"status": "Done"}), times=2)
+    wanted = zoho_goal(named=(learner.id,))
+    options = {"course_id": course.id, "measure": "entity_progress", "entity_types": 1}
+    reader = zoho.course_reader(**options, completed_statuses=["done"])
+    assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "met"
+    reader = zoho.course_reader(**options)
+    assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "open"
+
+
+def test_entities_that_take_longer_than_the_interval_are_refused_with_the_figure(
+    lms: Simulator, connect_zoho: Callable[..., ZohoPeopleClient]
+) -> None:
+    lms.zoho.limits.requests = 100_000
+    course, learners = lms.zoho.courses[0], lms.zoho.world.everyone
+    budget = SharedBudget(MemoryStore(), "host", "client", Limits(requests=30, window_seconds=60))
+    client = connect_zoho(lms, budget=budget)
+    options = {"course_id": course.id, "measure": "entity_progress", "most_seconds": 300}
+    with pytest.raises(ValueError, match=r"takes 400 calls, which are 800 s .* more than the poke_interval of 300 s"):
+        carry_out(client.course_reader(**options).plan(None))
+    assert not [call for call in lms.zoho.calls if call.call.endswith("/progress")]
+    wanted = {"learner_id": ids(learners[:2])}
+    assert carry_out(client.course_reader(**options, entity_types=[0]).plan(wanted)).populated
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"course_id": None}, "course_id: expected one id"),
+        ({"course_id": "1", "batch_id": ["1", "2"]}, "batch_id: expected one id"),
+        ({"course_id": "1", "measure": "modules"}, "measure: expected 'course_progress' or 'entity_progress'"),
+        ({"course_id": "1", "entity_types": "exams"}, "entity_types: 'exams' is not one of Zoho's entity types"),
+        ({"course_id": "1", "completed_statuses": []}, "completed_statuses: the list is empty"),
+    ],
+)
+def test_a_zoho_course_that_cannot_be_meant_is_named_before_anything_is_sent(
+    lms: Simulator, zoho: ZohoPeopleClient, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        zoho.course_reader(**options)
+    assert lms.zoho.requests == []
