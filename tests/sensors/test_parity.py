@@ -1,0 +1,324 @@
+"""A sensor comes to the same in poke mode, in reschedule mode and in the triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.lms import transport
+from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
+from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
+from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.triggers import reading
+from tests.sensors.modes import MODES, run
+
+RESULTS = "GET /learners/results"
+PEOPLE = 3
+
+pytestmark = pytest.mark.parametrize("mode", MODES)
+
+
+class Course:
+    """A course of the simulated iSpring Learn in which nobody of a few has completed anything."""
+
+    def __init__(self, lms: Simulator) -> None:
+        self.lms = lms
+        self.account = lms.ispring
+        self.course = lms.ispring.courses[0]
+        self.users = lms.ispring.users[:PEOPLE]
+        self.ids = [user.id for user in self.users]
+        for user in self.users:
+            lms.ispring.record(user, self.course, "in_progress")
+
+    def complete(self, *users: int, status: str = "passed") -> None:
+        for number in users or range(PEOPLE):
+            self.account.record(self.users[number], self.course, status)
+
+    def after(self, requests: int, action: Callable[[], Any]) -> None:
+        """Let something happen right after that many requests for results were answered."""
+
+        def happen(_: Any, reply: Any) -> Any:
+            action()
+            return reply
+
+        self.account.fail(RESULTS, happen, on=requests)
+
+    def sensor(self, **options: Any) -> Callable[..., ISpringCourseCompletionSensor]:
+        options = {
+            "course_id": self.course.id,
+            "user_ids": self.ids,
+            "poke_interval": 0.02,
+            "timeout": 20,
+            **options,
+        }
+        return lambda **mode: ISpringCourseCompletionSensor(task_id="wait", **options, **mode)
+
+    def result(self, **people: list[str]) -> dict[str, Any]:
+        """The sensor's result, with these ids by state, of which everybody was required."""
+        states = {name: people.get(name, []) for name in ("completed", "pending", "unsuccessful", "missing")}
+        cohort = sum(map(len, states.values()))
+        return {
+            "course_id": self.course.id,
+            "cohort": cohort,
+            "required": cohort,
+            **{name: len(ids) for name, ids in states.items()},
+            **{f"{name}_ids": ids for name, ids in states.items()},
+        }
+
+
+@pytest.fixture
+def course(lms: Simulator) -> Course:
+    return Course(lms)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage is given up at once in place of after minutes."""
+    monkeypatch.setattr(transport, "_OUTAGE_SECONDS", 0.0)
+    monkeypatch.setattr(reading, "_TRIES", 1)
+
+
+def test_met_at_once(course: Course, mode: str) -> None:
+    course.complete()
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    assert course.account.count(RESULTS) == 1
+
+
+def test_met_after_some_pokes(course: Course, mode: str) -> None:
+    course.after(1, lambda: course.complete(0, 1))
+    course.after(3, lambda: course.complete(2))
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    assert course.account.count(RESULTS) == 4
+
+
+def test_a_share_is_enough(course: Course, mode: str) -> None:
+    course.after(2, lambda: course.complete(0, 2))
+    expected = {**course.result(completed=[course.ids[0], course.ids[2]], pending=[course.ids[1]]), "required": 2}
+    assert run(course.sensor(required_share="60%"), mode) == ("returned", expected)
+
+
+def test_it_cannot_be_met_any_more(course: Course, mode: str) -> None:
+    course.after(2, lambda: course.complete(1, status="failed"))
+    assert run(course.sensor(on_unsuccessful="fail"), mode) == ("raised", "AirflowFailException")
+    assert course.account.count(RESULTS) == 3
+
+
+def test_a_failed_learner_may_try_again(course: Course, mode: str) -> None:
+    course.complete(1, status="failed")
+    course.after(2, lambda: course.complete())
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+
+
+@pytest.mark.parametrize(
+    ("choice", "outcome"),
+    [("wait", "AirflowSensorTimeout"), ("fail", "AirflowFailException"), ("ignore", None)],
+)
+def test_missing(course: Course, mode: str, choice: str, outcome: str | None) -> None:
+    course.account.unenroll(course.users[2], course.course)
+    course.after(1, lambda: course.complete(0, 1))
+    found = run(course.sensor(on_missing=choice, timeout=0.3), mode)
+    rest = course.result(completed=course.ids[:2])
+    assert found == (("raised", outcome) if outcome else ("returned", rest))
+
+
+def test_one_who_was_missing_is_enrolled_at_last(course: Course, mode: str) -> None:
+    course.account.unenroll(course.users[2], course.course)
+    course.complete(0, 1)
+
+    def enroll() -> None:
+        course.account.enroll(course.users[2], course.course)
+        course.complete(2)
+
+    course.after(2, enroll)
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+
+
+@pytest.mark.parametrize("choice", ["count", "ignore"])
+def test_blocked(course: Course, mode: str, choice: str) -> None:
+    blocked = course.lms.ispring.users[-1]
+    course.account.record(blocked, course.course, "in_progress")
+    course.after(1, lambda: course.complete())
+    found = run(course.sensor(user_ids=[*course.ids, blocked.id], on_blocked=choice, timeout=0.3), mode)
+    met = ("returned", course.result(completed=course.ids))
+    assert found == (met if choice == "ignore" else ("raised", "AirflowSensorTimeout"))
+
+
+def test_enrolled_again(course: Course, mode: str) -> None:
+    course.complete()
+    course.account.enroll(course.users[0], course.course)
+    course.after(2, lambda: course.complete(0))
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    assert course.account.count(RESULTS) == 3
+
+
+@pytest.mark.parametrize("choice", ["fail", "ignore"])
+def test_overdue(course: Course, mode: str, choice: str) -> None:
+    course.complete(0, 1)
+
+    def enroll() -> None:
+        course.account.enroll(course.users[2], course.course, due=datetime.now(UTC) - timedelta(seconds=1))
+
+    course.after(2, enroll)
+    met = ("returned", course.result(completed=course.ids[:2]))
+    assert run(course.sensor(on_overdue=choice), mode) == (
+        met if choice == "ignore" else ("raised", "AirflowFailException")
+    )
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_timeout(course: Course, mode: str, soft_fail: bool) -> None:
+    found = run(course.sensor(timeout=0.2, soft_fail=soft_fail), mode)
+    assert found == ("raised", "AirflowSkipException" if soft_fail else "AirflowSensorTimeout")
+
+
+def test_a_failed_verdict_skips_where_failing_is_soft(course: Course, mode: str) -> None:
+    course.after(2, lambda: course.complete(1, status="failed"))
+    assert run(course.sensor(on_unsuccessful="fail", soft_fail=True), mode) == ("raised", "AirflowSkipException")
+
+
+@pytest.mark.parametrize("on", [1, 2])
+def test_a_short_rate_limit_in_between(course: Course, mode: str, on: int) -> None:
+    course.account.fail(RESULTS, faults.status(429, Retry_After="1"), on=on)
+    course.after(3, lambda: course.complete())
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+
+
+def test_a_lock_that_outlasts_the_timeout(course: Course, mode: str) -> None:
+    course.account.fail(RESULTS, faults.status(429, Retry_After="120"), on=2)
+    assert run(course.sensor(timeout=0.5), mode) == ("raised", "AirflowSensorTimeout")
+    assert course.account.count(RESULTS) == 2
+
+
+def test_an_outage_that_ends_soon(course: Course, mode: str) -> None:
+    course.account.fail(RESULTS, faults.status(503), on=2)
+    course.after(3, lambda: course.complete())
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+
+
+def test_an_outage_is_not_known_yet(
+    course: Course, mode: str, impatient: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.account.fail(RESULTS, faults.status(503), times=4)
+    course.after(5, lambda: course.complete())
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    told = [line for line in capsys.readouterr().out.splitlines() if "Not known yet whether the learners" in line]
+    assert ["warning" in line for line in told] == [True] * 4
+
+
+def test_an_outage_without_end_is_a_timeout(course: Course, mode: str, impatient: None) -> None:
+    course.account.fail(RESULTS, faults.truncated(), times=10_000)
+    assert run(course.sensor(timeout=0.3), mode) == ("raised", "AirflowSensorTimeout")
+
+
+@pytest.mark.parametrize("on", [1, 2])
+@pytest.mark.parametrize("fault", [faults.status(403), faults.status(404), faults.html_page()])
+def test_what_is_refused_for_good(course: Course, mode: str, on: int, fault: Any) -> None:
+    course.account.fail(RESULTS, fault, on=on, times=10_000)
+    assert run(course.sensor(), mode) == ("raised", "AirflowFailException")
+    assert run(course.sensor(soft_fail=True), mode) == ("raised", "AirflowSkipException")
+
+
+def test_a_revoked_secret(course: Course, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def revoke() -> None:
+        course.account.revoke_tokens()
+        course.account.client_secret = "another"
+
+    course.after(2, revoke)
+    assert run(course.sensor(), mode) == ("raised", "AirflowFailException")
+
+
+def test_an_unknown_course(course: Course, mode: str) -> None:
+    assert run(course.sensor(course_id="no course"), mode) == ("raised", "AirflowFailException")
+
+
+def test_a_token_revoked_in_between_is_renewed(course: Course, mode: str) -> None:
+    course.after(1, course.account.revoke_tokens)
+    course.after(4, lambda: course.complete())
+    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    assert course.account.count("POST /api/v3/token") == 2
+
+
+def test_the_whole_course_in_departments_and_dates(course: Course, mode: str) -> None:
+    department = course.lms.world.departments[1]
+    people = [user for user in course.account.users if user.department_id == department.id]
+    for user in people:
+        course.account.enroll(user, course.course)
+        course.account.record(user, course.course, "accepted")
+    active, blocked = ([user.id for user in people if (user.status == 1) is is_active] for is_active in (True, False))
+    make = course.sensor(
+        user_ids=None,
+        department_ids=[department.id],
+        access_date_start=datetime.now(UTC) - timedelta(days=1),
+    )
+    course.account.enroll(people[0], course.course)
+    course.after(3, lambda: course.account.record(people[0], course.course, "complete"))
+    assert run(make, mode) == ("returned", course.result(completed=active + blocked))
+
+
+def test_enrolments_and_a_count(course: Course, mode: str) -> None:
+    enrolments = [course.account.enroll(user, course.course) for user in course.users]
+    course.after(2, lambda: course.complete(1))
+    make = course.sensor(user_ids=None, enrollment_ids=enrolments, required_count=1)
+    expected = course.result(completed=[enrolments[1]], pending=[enrolments[0], enrolments[2]])
+    assert run(make, mode) == ("returned", {**expected, "required": 1})
+
+
+# Zoho People
+
+
+@pytest.fixture
+def blended(lms: Simulator) -> Any:
+    lms.zoho.limits.requests = 100_000
+    return lms.zoho.courses[1]
+
+
+def zoho(lms: Simulator, course: Any, **options: Any) -> Callable[..., ZohoPeopleCourseCompletionSensor]:
+    learners = [learner.id for learner in lms.zoho.world.everyone[:2]]
+    options = {"course_id": course.id, "learner_ids": learners, "poke_interval": 0.02, "timeout": 20, **options}
+    return lambda **mode: ZohoPeopleCourseCompletionSensor(task_id="wait", **options, **mode)
+
+
+def finish(lms: Simulator, course: Any, after: int) -> list[str]:
+    """Let the first two learners complete a course after so many requests for its batches."""
+    learners = lms.zoho.world.everyone[:2]
+
+    def happen(_: Any, reply: Any) -> Any:
+        for learner in learners:
+            lms.zoho.finish(learner, course)
+        return reply
+
+    lms.zoho.fail(f"GET /api/v1/courses/{course.id}/batches", happen, on=after)
+    return [learner.id for learner in learners]
+
+
+@pytest.mark.parametrize("measure", ["course_progress", "entity_progress"])
+def test_zoho_is_met(lms: Simulator, blended: Any, mode: str, measure: str) -> None:
+    ids = finish(lms, blended, 2)
+    options = {"measure": measure, **({"entity_types": [3, "links"]} if measure == "entity_progress" else {})}
+    outcome, result = run(zoho(lms, blended, **options, poke_interval=1), mode)
+    assert (outcome, result["completed_ids"], result["cohort"]) == ("returned", ids, 2)
+
+
+def test_zoho_locks_the_account_in_between(lms: Simulator, blended: Any, mode: str) -> None:
+    lms.zoho.fail(f"GET /api/v1/courses/{blended.id}/batches", lambda _, reply: (lms.zoho.use_up(), reply)[1], on=2)
+    ids = finish(lms, blended, 4)
+    outcome, result = run(zoho(lms, blended), mode)
+    assert (outcome, result["completed_ids"]) == ("returned", ids)
+    assert lms.zoho.sent_in_lock == 1
+
+
+def test_zoho_knows_none_of_the_learners(lms: Simulator, blended: Any, mode: str) -> None:
+    make = zoho(lms, blended, learner_ids=["404404404404404404"])
+    assert run(make, mode) == ("raised", "AirflowFailException")
+
+
+def test_zoho_knows_no_such_course(lms: Simulator, blended: Any, mode: str) -> None:
+    assert run(zoho(lms, blended, course_id=7), mode) == ("raised", "AirflowFailException")
+
+
+def test_zoho_entities_that_cost_too_much(lms: Simulator, blended: Any, mode: str) -> None:
+    lms.zoho.limits.requests = 30
+    assert run(zoho(lms, blended, learner_ids=None, measure="entity_progress"), mode) == ("raised", "ValueError")
