@@ -142,11 +142,11 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
 
         event = event if isinstance(event, dict) else {}
         status = event.get("status")
-        if status == "met":
+        if status == "met" and "result" in event:
             result: dict[str, Any] = event["result"]
             return result
         if status in ("impossible", "refused"):
-            raise AirflowFailException(event["message"])
+            raise AirflowFailException(event.get("message"))
         if status == "timeout":
             raise AirflowSensorTimeout(f"Sensor has timed out: the specified timeout is {self.timeout} seconds.")
         raise CompletionWatchError(event.get("message") or "The triggerer has sent an event that means nothing here.")

@@ -73,6 +73,8 @@ class ZohoPeopleCourseCompletionSensor(LmsCourseCompletionSensor):
             "measure": one_of("measure", self.measure, ("course_progress", "entity_progress")),
         }
         if self.measure == "course_progress":
+            if self.entity_types is not None:
+                raise ValueError("entity_types: they go with measure='entity_progress'.")
             return course
         return {
             **course,

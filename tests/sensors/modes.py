@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import TaskDeferred
-from airflow.sdk.bases.operator import TriggerFailureReason
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 MODES = ("poke", "reschedule", "deferrable")
 Make = Callable[..., Any]
@@ -93,5 +92,5 @@ def _defer(make: Make) -> Any:
     try:
         method, kwargs = waiting.method_name, {"event": fired(rebuilt(waiting.trigger), sensor.timeout + 3)}
     except TimeoutError:
-        method, kwargs = "__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}
+        method, kwargs = "__fail__", {"error": "Trigger timeout"}
     return make(deferrable=True).resume_execution(method, kwargs, context())
