@@ -32,7 +32,7 @@ def run(make: Make, mode: str) -> tuple[str, Any]:
 
 
 def context(**ti: Any) -> Any:
-    return {"ti": SimpleNamespace(**ti)}
+    return {"ti": SimpleNamespace(**{"xcom_push": lambda **_: None, **ti})}
 
 
 def deferred(sensor: Any) -> TaskDeferred:

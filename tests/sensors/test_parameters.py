@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_lms.sensors.base import CompletionWatchError, LmsCourseCompletionSensor
 from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
-from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.simulator import Simulator, faults
 from tests.sensors.modes import MODES, context, deferred, fired, rebuilt, run
 
 SENSORS = (ISpringCourseCompletionSensor, ZohoPeopleCourseCompletionSensor)
@@ -269,34 +268,31 @@ def test_a_trigger_that_cannot_begin_is_an_error(lms: Simulator, change: dict[st
 # The link
 
 
-class TaskInstance(SimpleNamespace):
-    """What a link needs of a task instance."""
-
-    task_id, map_index = "t", -1
-
-    def xcom_pull(self, **asked: Any) -> Any:
-        assert asked == {"task_ids": "t", "key": "_link_CourseLink", "map_indexes": -1}
-        return self.xcoms.get(asked["key"])
-
-    def xcom_push(self, *, key: str, value: Any) -> None:
-        self.xcoms[key] = value
+def linked(xcoms: dict[str, Any], **more: Any) -> Any:
+    """A context that keeps what is pushed to XCom."""
+    return {**context(xcom_push=lambda *, key, value: xcoms.__setitem__(key, value)), **more}
 
 
 def test_the_task_leads_to_its_course_from_the_first_poke_on(lms: Simulator) -> None:
-    course = lms.ispring.courses[0]
-    ti = TaskInstance(xcoms={})
+    course, xcoms = lms.ispring.courses[0], dict[str, Any]()
+    made = ISpringCourseCompletionSensor(task_id="t", course_id=course.id)
     for _ in range(3):
-        ISpringCourseCompletionSensor(task_id="t", course_id=course.id).poke({"ti": ti})  # type: ignore[typeddict-item]
-    assert ti.xcoms == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course.id}"}
+        made.poke(linked(xcoms))
+    assert xcoms == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course.id}"}
+    assert lms.ispring.count(f"GET /content/{course.id}") == 1
+
+    again = ISpringCourseCompletionSensor(task_id="t", course_id=course.id)
+    again.poke(linked(xcoms, task_reschedule_count=1))
     assert lms.ispring.count(f"GET /content/{course.id}") == 1
 
 
-def test_a_role_that_may_not_read_content_waits_without_a_link(lms: Simulator) -> None:
-    course, ti = lms.ispring.courses[0], TaskInstance(xcoms={})
-    lms.ispring.forbidden.add(f"GET /content/{course.id}")
+@pytest.mark.parametrize("fault", [faults.status(403), faults.html_page(), faults.content(lambda _: {})])
+def test_without_a_link_the_task_goes_on(lms: Simulator, fault: Any) -> None:
+    course, xcoms = lms.ispring.courses[0], dict[str, Any]()
+    lms.ispring.fail(f"GET /content/{course.id}", fault)
     made = ISpringCourseCompletionSensor(task_id="t", course_id=course.id, required_share=0.01)
-    assert made.poke({"ti": ti})  # type: ignore[typeddict-item]
-    assert ti.xcoms == {}
+    assert made.poke(linked(xcoms))
+    assert xcoms == {"_link_CourseLink": ""}
 
 
 def _secrets(lms: Simulator, but: tuple[str, ...] = ()) -> list[str]:
