@@ -55,12 +55,18 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
         "operators": _modules("operators"),
+        "sensors": _modules("sensors"),
+        "triggers": _modules("triggers", "completion", "events"),
+        "extra-links": ["airflow_provider_lms.links.course.CourseLink"],
     }
 
 
-def _modules(kind: str) -> list[dict[str, Any]]:
-    """The module of each LMS in one of the package's folders."""
+def _modules(kind: str, *shared: str) -> list[dict[str, Any]]:
+    """The modules of each LMS in one of the package's folders: its own, unless both share theirs."""
     return [
-        {"integration-name": name, "python-modules": [f"airflow_provider_lms.{kind}.{module}"]}
+        {
+            "integration-name": name,
+            "python-modules": [f"airflow_provider_lms.{kind}.{each}" for each in shared or (module,)],
+        }
         for name, module in ((_ISPRING, "ispring"), (_ZOHO, "zoho_people"))
     ]

@@ -40,29 +40,48 @@ def test_discovery_imports_nothing_of_airflow(module: str) -> None:
     assert not [name for name in found if name.split(".")[0] in ("airflow", "requests", "msgspec", "pendulum")]
 
 
-def test_an_operator_module_adds_next_to_nothing() -> None:
-    base = "from airflow.providers.common.compat.sdk import BaseOperator; BaseOperator"
-    before = _modules_after(base)
-    after = _modules_after(base, "import airflow_provider_lms.operators.ispring")
-    assert after - before - {"airflow_provider_lms"} == {
-        "airflow_provider_lms.operators",
-        "airflow_provider_lms.operators.base",
-        "airflow_provider_lms.operators.ispring",
-    }
+@pytest.mark.parametrize(
+    ("base", "module", "more"),
+    [
+        ("BaseOperator", "operators.ispring", ["operators", "operators.base"]),
+        ("BaseOperator", "operators.zoho_people", ["operators", "operators.base"]),
+        ("BaseSensorOperator", "sensors.ispring", ["sensors", "sensors.base", "links", "links.course"]),
+        ("BaseSensorOperator", "sensors.zoho_people", ["sensors", "sensors.base"]),
+    ],
+)
+def test_a_module_for_dags_adds_next_to_nothing(base: str, module: str, more: list[str]) -> None:
+    imported = f"from airflow.providers.common.compat.sdk import {base}; {base}"
+    if "links" in more:
+        imported += "; from airflow.providers.common.compat.sdk import BaseOperatorLink; BaseOperatorLink"
+    before = _modules_after(imported)
+    after = _modules_after(imported, f"import airflow_provider_lms.{module}")
+    found = {name for name in after - before if name != "airflow_provider_lms"}
+    assert found == {f"airflow_provider_lms.{name}" for name in (module, *more)}
 
 
-def test_heavy_modules_are_imported_where_they_are_used() -> None:
+@pytest.mark.parametrize(
+    "module", ["operators.ispring", "operators.zoho_people", "sensors.ispring", "sensors.zoho_people"]
+)
+def test_heavy_modules_are_imported_where_they_are_used(module: str) -> None:
     # Without Airflow around it, which imports some of these itself.
     found = _modules_after(
         "import sys, types",
         "sdk = types.ModuleType('airflow.providers.common.compat.sdk')",
-        "sdk.BaseOperator, sdk.conf = object, types.SimpleNamespace(getboolean=lambda *_, **__: False)",
+        "sdk.BaseOperator = sdk.BaseSensorOperator = sdk.BaseOperatorLink = sdk.PokeReturnValue = object",
+        "sdk.conf = types.SimpleNamespace(getboolean=lambda *_, **__: False)",
         "[sys.modules.setdefault(name, types.ModuleType(name)) for name in"
         " ('airflow', 'airflow.providers', 'airflow.providers.common', 'airflow.providers.common.compat')]",
         "sys.modules['airflow.providers.common.compat.sdk'] = sdk",
-        "import airflow_provider_lms.operators.ispring",
+        f"import airflow_provider_lms.{module}",
     )
-    assert not [name for name in HEAVY if name in found]
+    assert not [name for name in (*HEAVY, "msgspec", "asyncio") if name in found]
+
+
+@pytest.mark.parametrize("module", ["triggers.completion", "triggers.events"])
+def test_a_trigger_module_brings_no_http_client_and_no_database(module: str) -> None:
+    base = "import airflow.providers.common.compat.triggers as found; found.BaseEventTrigger"
+    added = _modules_after(base, f"import airflow_provider_lms.{module}") - _modules_after(base)
+    assert not [name for name in added if name.split(".")[0] not in ("airflow_provider_lms", "__future__")]
 
 
 def test_imports_run_downwards_only() -> None:

@@ -36,14 +36,43 @@ def test_it_fits_airflows_schema() -> None:
     jsonschema.validate(INFO, schema)
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators"])
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors"])
 def test_the_modules_listed_are_those_on_disk(kind: str) -> None:
     listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
-    shared = {"__init__", "base", "coordination"}
+    shared = {"__init__", "account", "base", "coordination", "outlets", "urls"}
     on_disk = {f"airflow_provider_lms.{kind}.{f.stem}" for f in (PACKAGE / kind).glob("*.py") if f.stem not in shared}
     assert listed == on_disk
     for module in listed:
         importlib.import_module(module)
+
+
+def test_the_trigger_modules_listed_are_those_that_hold_a_trigger() -> None:
+    from airflow.triggers.base import BaseTrigger
+
+    names = [f"airflow_provider_lms.triggers.{f.stem}" for f in (PACKAGE / "triggers").glob("*.py")]
+    holding = {
+        name
+        for name in names
+        for held in vars(importlib.import_module(name)).values()
+        if isinstance(held, type) and issubclass(held, BaseTrigger) and held.__module__ == name
+    }
+    for entry in INFO["triggers"]:
+        assert set(entry["python-modules"]) == holding
+    integrations = {entry["integration-name"] for entry in INFO["integrations"]}
+    assert {entry["integration-name"] for entry in INFO["triggers"]} == integrations
+
+
+def test_every_link_of_an_operator_is_listed() -> None:
+    used = {
+        f"{type(link).__module__}.{type(link).__qualname__}"
+        for kind in ("operators", "sensors")
+        for entry in INFO[kind]
+        for module in entry["python-modules"]
+        for held in vars(importlib.import_module(module)).values()
+        for link in getattr(held, "operator_extra_links", ())
+        if isinstance(held, type)
+    }
+    assert set(INFO["extra-links"]) == used
 
 
 @pytest.mark.parametrize("hook", HOOKS)
