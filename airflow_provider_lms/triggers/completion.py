@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -12,6 +13,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.completion import Goal
     from airflow_provider_lms.triggers.polls import Subscription
+
+
+_PATIENCE = 300.0
+"""Seconds that the last reading may take beyond the deadline and an interval: the LMS may have locked the account."""
 
 
 class CourseCompletionTrigger(BaseTrigger):
@@ -103,7 +108,13 @@ class CourseCompletionTrigger(BaseTrigger):
         from airflow_provider_lms.triggers.threads import in_thread
 
         try:
-            snapshot = await subscription.next()
+            async with asyncio.timeout(
+                max(self.deadline - time.time(), 0) + self.poke_interval + _PATIENCE
+            ) as patience:
+                snapshot = await subscription.next()
+        except TimeoutError:
+            if not patience.expired():
+                raise
         except LmsError as error:
             if not error.transient:
                 raise

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import airflow
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-MODES = ("poke", "reschedule", "deferrable")
+# Airflow 2 asks its database since when a sensor is rescheduled.
+MODES = ("poke", "reschedule", "deferrable") if airflow.__version__ >= "3" else ("poke", "deferrable")
 Make = Callable[..., Any]
 
 

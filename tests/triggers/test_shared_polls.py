@@ -21,6 +21,7 @@ from airflow_provider_lms.coordination import local
 from airflow_provider_lms.lms import completion
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.simulator import Simulator, World, faults
+from airflow_provider_lms.triggers import completion as triggers
 from airflow_provider_lms.triggers import reading
 from airflow_provider_lms.triggers.completion import CourseCompletionTrigger
 
@@ -88,11 +89,11 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(time, "sleep", on_loop=True)
     refuse(completion, "_judge", on_loop=True)
     refuse(completion.Snapshot, "_add", on_loop=True)
-    refuse(BaseHook, "get_connection", on_loop=False)
-    if hasattr(BaseHook, "aget_connection"):
+    if hasattr(BaseHook, "aget_connection"):  # else Airflow itself asks in a thread
+        refuse(BaseHook, "get_connection", on_loop=False)
         refuse(BaseHook, "aget_connection", on_loop=False)
-    # Others hold the function itself.
-    monkeypatch.setattr(mask_secret, "__code__", _mask_on_the_loop.__code__)
+        # Others hold the function itself.
+        monkeypatch.setattr(mask_secret, "__code__", _mask_on_the_loop.__code__)
 
 
 def _mask_on_the_loop(secret: Any, name: Any = None) -> None:
@@ -429,6 +430,12 @@ def test_an_open_goal_is_a_timeout_after_a_last_reading(lms: Simulator) -> None:
     assert lms.ispring.count(RESULTS) == 2
     complete_all(lms)
     assert run(event(waiting(lms, deadline=time.time() - 1)))["status"] == "met"
+
+
+def test_a_lock_beyond_the_deadline_is_a_timeout(lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triggers, "_PATIENCE", 0.1)
+    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="300"))
+    assert run(event(waiting(lms, deadline=time.time() + 0.3))) == {"status": "timeout"}
 
 
 def test_a_connection_is_resolved_once_for_all_who_begin_together(
