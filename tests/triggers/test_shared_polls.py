@@ -82,6 +82,7 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     refuse(socket.socket, "connect", on_loop=True)
     refuse(socket, "getaddrinfo", on_loop=True)
+    refuse(requests.Session, "__init__", on_loop=True)
     refuse(requests.Session, "request", on_loop=True)
     refuse(sqlite3, "connect", on_loop=True)
     refuse(local.LocalStore, "change", on_loop=True)
