@@ -33,7 +33,7 @@ class CourseLink(BaseOperatorLink):
 
 
 def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
-    """Let the UI show the link while the task runs. Whatever goes wrong with it, the task goes on.
+    """Let the UI show the link while the task runs. Whatever the LMS makes of it, the task goes on.
 
     :param context: the task's; outside a task nothing happens.
     :param find: asks the LMS for the address.
@@ -41,10 +41,10 @@ def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
     push = getattr(context.get("ti"), "xcom_push", None)
     if push is None:
         return
+    url = ""
     try:
-        url = find()
+        url = find() or ""
     except Exception as error:  # noqa: BLE001  # a link is a convenience
         log.info("No link to the course (%s).", type(error).__name__)
-        url = None
     # An empty text, too: Airflow logs an error where it looks for a link in vain.
-    push(key=KEY, value=url if url is not None and url.startswith("https://") else "")
+    push(key=KEY, value=url if url.startswith("https://") else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
@@ -239,12 +239,19 @@ class Snapshot:
             kept.append(standing)
 
 
-def requirement(required_share: object, required_count: object, min_cohort: object) -> dict[str, Any]:
+def requirement(
+    required_share: object, required_count: object, min_cohort: object, named: Sequence[str] | None = None
+) -> dict[str, Any]:
     """How many must have completed, as a goal has it.
 
-    :raises ValueError: a parameter cannot be meant as it is, or share and count are both given.
+    :param named: those who are waited for; None is everybody.
+    :raises ValueError: a parameter cannot be meant as it is, share and count are both given, or more learners are
+        asked for than named.
     """
     least, part = whole("min_cohort", min_cohort), share("required_share", required_share)
+    for name, number in (("min_cohort", least), ("required_count", required_count)):
+        if named is not None and number is not None and whole(name, number) > len(named):
+            raise ValueError(f"{name}: it asks for more learners than the {len(named)} that are named.")
     if required_count is None:
         return {"share": part, "min_cohort": least}
     if part != "1":

@@ -115,10 +115,10 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         client = self.connect(_PATIENCE, _LONG_LOCK)
         try:
             reader = self.reader(client)
+            verdict = carry_out(reader.plan(goal.wanted)).judge(goal)
             if not self._linked and not context.get("task_reschedule_count"):
                 self._linked = True
                 self.link(client, context)
-            verdict = carry_out(reader.plan(goal.wanted)).judge(goal)
         except LmsError as error:
             if not error.transient:
                 raise AirflowFailException(str(error)) from error

@@ -105,15 +105,16 @@ class ISpringCourseCompletionSensor(LmsCourseCompletionSensor):
         users, enrollments = ids("user_ids", self.user_ids), ids("enrollment_ids", self.enrollment_ids)
         if users is not None and enrollments is not None:
             raise ValueError("enrollment_ids: they go in place of user_ids. Give one of them.")
+        named = users if enrollments is None else enrollments
         return Goal(
-            named=users if enrollments is None else enrollments,
+            named=named,
             key="learner_id" if enrollments is None else "enrollment_id",
             statuses=STATUSES.given(self.completed_statuses, self.unsuccessful_statuses),
             on_unsuccessful=one_of("on_unsuccessful", self.on_unsuccessful, CHOICES),
             on_missing=one_of("on_missing", self.on_missing, CHOICES),
             on_overdue=one_of("on_overdue", self.on_overdue, CHOICES),
             on_blocked=one_of("on_blocked", self.on_blocked, BLOCKED_CHOICES),
-            **requirement(self.required_share, self.required_count, self.min_cohort),
+            **requirement(self.required_share, self.required_count, self.min_cohort, named),
         )
 
     def link(self, client: ISpringLearnClient, context: Mapping[str, Any]) -> None:

@@ -86,12 +86,13 @@ class ZohoPeopleCourseCompletionSensor(LmsCourseCompletionSensor):
         from airflow_provider_lms.lms.completion import CHOICES, Goal, requirement
         from airflow_provider_lms.lms.filters import ids, one_of
 
+        named = ids("learner_ids", self.learner_ids, numeric=True)
         return Goal(
-            named=ids("learner_ids", self.learner_ids, numeric=True),
+            named=named,
             statuses=self._statuses(),
             on_missing=one_of("on_missing", self.on_missing, CHOICES),
             knows_somebody=True,
-            **requirement(self.required_share, self.required_count, self.min_cohort),
+            **requirement(self.required_share, self.required_count, self.min_cohort, named),
         )
 
     def reader(self, client: ZohoPeopleClient) -> Any:

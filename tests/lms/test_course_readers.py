@@ -190,6 +190,31 @@ def test_an_id_that_the_lms_refuses_is_missing(
     assert carry_out(reader.plan(nobody.wanted)).judge(nobody).missing == ["no id at all"]
 
 
+def test_an_id_that_the_lms_refuses_is_searched_for_now_and_then_and_found_once_it_is_known(
+    lms: Simulator, client: ISpringLearnClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, users = lms.ispring.courses[0], lms.ispring.users[:8]
+    late = users[3]
+    wanted = goal(named=ids(users))
+    reader = client.course_reader(course_id=course.id)
+    rounds = [len(sent(lms, lambda: carry_out(reader.plan(wanted.wanted))))]
+    assert rounds == [1]
+    monkeypatch.setattr(type(lms.ispring), "users", tuple(user for user in lms.ispring.users if user != late))
+    lms.ispring.unenroll(late, course)
+    verdicts: list[Verdict] = []
+
+    def read() -> None:
+        verdicts.append(carry_out(reader.plan(wanted.wanted)).judge(wanted))
+
+    rounds += [len(sent(lms, read)) for _ in range(9)]
+    assert [verdict.missing for verdict in verdicts] == [[late.id]] * 9
+    assert rounds[1] > 5
+    assert set(rounds[2:]) == {1}, "nobody is left to look for among the blocked accounts"
+    monkeypatch.undo()
+    lms.ispring.enroll(late, course)
+    assert carry_out(reader.plan(wanted.wanted)).judge(wanted).missing == []
+
+
 def test_an_enrolment_id_that_the_lms_refuses_is_missing(lms: Simulator, client: ISpringLearnClient) -> None:
     course, user = lms.ispring.courses[0], lms.ispring.users[0]
     enrolment = lms.ispring.enroll(user, course)

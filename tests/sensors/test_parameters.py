@@ -68,9 +68,12 @@ ISPRING: list[tuple[dict[str, Any], str]] = [
     ({"on_blocked": "wait"}, "on_blocked: expected 'count' or 'ignore', got 'wait'"),
     ({"on_overdue": None}, "on_overdue: expected"),
     ({"unsuccessful_statuses": [None]}, "unsuccessful_statuses: each id must be"),
+    ({"user_ids": ["1"], "required_count": 2}, "required_count: it asks for more learners than the 1 that are named"),
+    ({"enrollment_ids": ["1"], "min_cohort": 2}, "min_cohort: it asks for more learners than the 1"),
 ]
 ZOHO: list[tuple[dict[str, Any], str]] = [
     ({"learner_ids": []}, "learner_ids: the list is empty"),
+    ({"learner_ids": ["1"], "min_cohort": "2"}, "min_cohort: it asks for more learners than the 1"),
     ({"learner_ids": 1.5}, "learner_ids: expected an id or a list of ids, got float"),
     ({"batch_id": ""}, "batch_id: each id must be"),
     ({"measure": "modules"}, "measure: expected 'course_progress' or 'entity_progress', got 'modules'"),

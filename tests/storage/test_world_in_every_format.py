@@ -102,8 +102,8 @@ def written(request: pytest.FixtureRequest, account: Simulator, place: tuple[str
         part_bytes=ROWS * 10,
     ).execute({})
     assert isinstance(summary, dict)
-    # Parquet writes its first bytes after 50,000 rows.
-    assert len(summary["files"]) > (name != "parquet" or ROWS > 50_000)
+    # Parquet writes its first bytes after 20,000 rows.
+    assert len(summary["files"]) > (name != "parquet" or ROWS > 20_000)
     scheme, _, _ = output.partition("://")
     files = [store.unstrip_protocol(file["uri"].removeprefix(f"{scheme}://lake@")) for file in summary["files"]]
     return Written(summary, files, store, read_manifest(summary["uri"])["schema"])

@@ -83,18 +83,21 @@ class ISpringLearnClient:
         self,
         *,
         on_unknown_user: OnUnknownUser = "fail",
+        unknown_users: set[str] | None = None,
         page_size: int | None = None,
         start: str | None = None,
         **filters: Unpack[ResultFilters],
     ) -> Iterator[Page[CourseResult]]:
         """Results of learners in their courses, one record per learner, course and enrollment.
 
-        Parameters and errors are those of :meth:`module_results`, without ``module_ids`` and ``course_item_ids``.
+        Parameters and errors are those of :meth:`module_results`, without ``module_ids`` and ``course_item_ids``, and:
+
+        :param unknown_users: user ids that ``skip`` does not ask for; those that the LMS refuses are added.
 
         Source: vendor page "Getting User Results on the Courses"; OpenAPI ``GET /learners/results``.
         """
         return self._results(
-            COURSE_RESULTS, ResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start
+            COURSE_RESULTS, ResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start, unknown_users
         )
 
     def course_url(self, course_id: str) -> str | None:
@@ -185,12 +188,14 @@ class ISpringLearnClient:
         on_unknown_user: OnUnknownUser,
         page_size: int | None,
         start: str | None,
+        unknown_users: set[str] | None = None,
     ) -> Iterator[Page[S]]:
         if unknown := given.keys() - known:
             raise TypeError(f"{resource.path} has no filter {', '.join(sorted(unknown))}.")
         one_of("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
         query = result_query(self._paging(page_size), given)
-        listing = ResultListing(self._transport, resource, AskedFor(query), self.read_ahead, on_unknown_user)
+        unknown = set() if unknown_users is None else unknown_users
+        listing = ResultListing(self._transport, resource, AskedFor(query), self.read_ahead, on_unknown_user, unknown)
         return self._pages(listing, query, start)
 
     def _parts(self, resource: Resource[Any], query: Query) -> list[Query]:

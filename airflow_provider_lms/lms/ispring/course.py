@@ -24,6 +24,9 @@ STATUSES = Statuses(
 )
 """What iSpring's words mean. The vendor calls none of the unsuccessful ones final."""
 
+_ROUNDS_UNKNOWN = 10
+"""After so many readings a user id is asked for again that the LMS did not know: to search for it costs requests."""
+
 _FILTERS: Mapping[Key, str] = {"learner_id": "user_ids", "enrollment_id": "enrollment_ids"}
 
 
@@ -79,6 +82,8 @@ class CourseReader:
         }
         client.course_results(**self._filters)  # checks them; nothing is sent before a page is taken
         self._pages_at_least = {_ACTIVE: 1, _BLOCKED: 1}
+        self._unknown: set[str] = set()
+        self._rounds = 0
 
     def close(self) -> None:
         """Close the client's connections to the LMS."""
@@ -89,6 +94,9 @@ class CourseReader:
 
         :param wanted: ids of those who matter, by what they are; None is everybody.
         """
+        if self._rounds % _ROUNDS_UNKNOWN == 0:
+            self._unknown.clear()
+        self._rounds += 1
         standings = yield from self._standings(_ACTIVE, wanted)
         rest = None if wanted is None else _without(wanted, standings)
         if rest is None or any(rest.values()):
@@ -109,7 +117,8 @@ class CourseReader:
         kept: list[Standing] = []
         for ids in by_ids:
             try:
-                found = yield self._reading(accounts, {**ids, "on_unknown_user": "skip"})
+                skip = {"on_unknown_user": "skip", "unknown_users": self._unknown}
+                found = yield self._reading(accounts, {**ids, **skip})
             except LmsBadRequest:
                 # Only user ids are searched for the one that the LMS does not know.
                 found = yield self._reading(accounts)

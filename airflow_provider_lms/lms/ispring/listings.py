@@ -65,10 +65,11 @@ class ResultListing(Listing[S]):
         keep: Callable[[Rows[S], Query], list[S]],
         read_ahead: bool,
         on_unknown_user: OnUnknownUser,
+        unknown: set[str],
     ) -> None:
         super().__init__(transport, resource, keep, read_ahead)
         self._skip_unknown = on_unknown_user == "skip"
-        self._unknown: set[str] = set()
+        self._unknown = unknown
 
     def _fetch(self, query: Query, token: str | None) -> Rows[S]:
         known = self._known(query)

@@ -10,11 +10,11 @@ import msgspec
 from airflow_provider_lms.storage.formats.columns import EXTRA, Columns, merged
 from airflow_provider_lms.storage.formats.encoder import Row, Sink
 
-_GROUP_ROWS = 50_000
+_GROUP_ROWS = 20_000
 
 
 class Parquet:
-    """Row groups of about 50,000 records; timestamps in microseconds and UTC.
+    """Row groups of about 20,000 records; timestamps in microseconds and UTC.
 
     Parquet compresses its own pages, so this encoder takes the compression itself.
     """
