@@ -73,6 +73,10 @@ class LmsHook(BaseHook, ABC, Generic[C]):
 
     conn_name_attr: ClassVar[str]
     connection_type: ClassVar[ConnectionType]
+    course_reader: ClassVar[type[Any]]
+    """Reads who stands where in a course, again and again; made of a client and what is to be read."""
+    completions_reader: ClassVar[type[Any]]
+    """Reads who has completed a course, likewise."""
 
     def __init__(self, use: Use) -> None:
         super().__init__()

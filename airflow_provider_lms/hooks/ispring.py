@@ -10,6 +10,8 @@ from airflow_provider_lms.hooks.base import LmsHook, Use, field_behaviour, form_
 from airflow_provider_lms.hooks.urls import base_url, checked_url
 from airflow_provider_lms.lms.auth import ClientCredentials
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
+from airflow_provider_lms.lms.ispring.completions import CompletionsReader
+from airflow_provider_lms.lms.ispring.course import CourseReader
 
 _DEFAULT_HOST = "api-learn.ispringlearn.com"
 _TOKEN_PATH = "/api/v3/token"  # noqa: S105
@@ -29,6 +31,8 @@ class ISpringLearnHook(LmsHook[ISpringLearnClient]):
     conn_type = ISPRING_LEARN.name
     hook_name = ISPRING_LEARN.label
     connection_type = ISPRING_LEARN
+    course_reader = CourseReader
+    completions_reader = CompletionsReader
 
     def __init__(
         self,

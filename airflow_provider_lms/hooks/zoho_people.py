@@ -11,6 +11,8 @@ from airflow_provider_lms.hooks.urls import checked_url
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.answers import refused
 from airflow_provider_lms.lms.zoho_people.auth import RefreshToken
+from airflow_provider_lms.lms.zoho_people.completions import CompletionsReader
+from airflow_provider_lms.lms.zoho_people.course import CourseReader
 
 _TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
 _API_PATH = "/api/v1"
@@ -29,6 +31,8 @@ class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
     conn_type = ZOHO_PEOPLE.name
     hook_name = ZOHO_PEOPLE.label
     connection_type = ZOHO_PEOPLE
+    course_reader = CourseReader
+    completions_reader = CompletionsReader
 
     def __init__(
         self,

@@ -89,7 +89,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
 
     @abstractmethod
     def course(self) -> dict[str, Any]:
-        """What is read, as rendered: the parameters of the client's ``course_reader`` as plain JSON."""
+        """What is read, as rendered: the parameters of the LMS's ``CourseReader`` as plain JSON."""
 
     @abstractmethod
     def goal(self) -> Goal:
@@ -98,9 +98,9 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         :raises ValueError: a parameter cannot be meant as it is; it is named.
         """
 
+    @abstractmethod
     def reader(self, client: Any) -> Any:
         """Reads the course on a worker."""
-        return client.course_reader(**self.course())
 
     def link(self, client: Any, context: Mapping[str, Any]) -> None:
         """Let the UI lead to the course, where the LMS tells its address."""

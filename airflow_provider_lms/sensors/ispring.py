@@ -117,6 +117,11 @@ class ISpringCourseCompletionSensor(LmsCourseCompletionSensor):
             **requirement(self.required_share, self.required_count, self.min_cohort, named),
         )
 
+    def reader(self, client: ISpringLearnClient) -> Any:
+        from airflow_provider_lms.lms.ispring.course import CourseReader
+
+        return CourseReader(client, **self.course())
+
     def link(self, client: ISpringLearnClient, context: Mapping[str, Any]) -> None:
         from airflow_provider_lms.links.course import put
 

@@ -96,7 +96,9 @@ class ZohoPeopleCourseCompletionSensor(LmsCourseCompletionSensor):
         )
 
     def reader(self, client: ZohoPeopleClient) -> Any:
-        return client.course_reader(**self.course(), most_seconds=self.poke_interval)
+        from airflow_provider_lms.lms.zoho_people.course import CourseReader
+
+        return CourseReader(client, **self.course(), most_seconds=self.poke_interval)
 
     def _statuses(self) -> Statuses:
         from airflow_provider_lms.lms.zoho_people.course import STATUSES

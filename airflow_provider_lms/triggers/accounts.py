@@ -33,18 +33,30 @@ async def account(conn_id: str) -> Account:
         return resolved[1]
 
 
-def client(conn_type: str, of: Account) -> Any:
-    """A client that a trigger may use in a thread.
+def course_reader(conn_type: str, of: Account, course: Mapping[str, Any]) -> Any:
+    """Reads who stands where in a course; may be used in a thread.
 
     :param conn_type: the type of the connection.
-    :raises ValueError: a field of the connection is missing or cannot be meant as it is.
+    :param course: what is read of it.
+    :raises ValueError: a field of the connection or of the course is missing or cannot be meant as it is.
     """
-    from airflow.providers.common.compat.module_loading import import_string
+    hook = _hook(conn_type)
+    return hook.course_reader(hook().client(of, IN_A_TRIGGER), **course)
 
-    return import_string(CONNECTION_TYPES[conn_type].hook)().client(of, IN_A_TRIGGER)
+
+def completions_reader(conn_type: str, of: Account, course: Mapping[str, Any]) -> Any:
+    """Reads who has completed a course, likewise."""
+    hook = _hook(conn_type)
+    return hook.completions_reader(hook().client(of, IN_A_TRIGGER), **course)
 
 
 def identity(conn_type: str, of: Account, course: Mapping[str, Any]) -> str:
     """The same for all who read the same of the same account, whatever their connections are called."""
     account = (conn_type, of.host, of.port, of.login, of.password, of.extra)
     return hashlib.sha256(msgspec.json.encode((account, course), order="deterministic")).hexdigest()
+
+
+def _hook(conn_type: str) -> Any:
+    from airflow.providers.common.compat.module_loading import import_string
+
+    return import_string(CONNECTION_TYPES[conn_type].hook)

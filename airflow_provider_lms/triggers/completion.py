@@ -28,7 +28,7 @@ class CourseCompletionTrigger(BaseTrigger):
 
     :param conn_type: the type of the connection.
     :param conn_id: the connection; it is resolved in the triggerer.
-    :param course: what to read: the parameters of the client's ``course_reader``.
+    :param course: what to read: the parameters of the LMS's ``CourseReader``.
     :param goal: who must have completed it, a :class:`~airflow_provider_lms.lms.completion.Goal` as plain JSON.
     :param poke_interval: seconds between two polls.
     :param deadline: seconds since 1970 after which an open goal is a timeout.
@@ -88,7 +88,7 @@ class CourseCompletionTrigger(BaseTrigger):
                     return event
 
     async def _subscribe(self, stack: AsyncExitStack, goal: Goal) -> Subscription:
-        from airflow_provider_lms.triggers.accounts import account, client, identity
+        from airflow_provider_lms.triggers.accounts import account, course_reader, identity
         from airflow_provider_lms.triggers.polls import subscribed
 
         found = await account(self.conn_id)
@@ -96,7 +96,7 @@ class CourseCompletionTrigger(BaseTrigger):
         return await stack.enter_async_context(
             subscribed(
                 key,
-                lambda: client(self.conn_type, found).course_reader(**self.course),
+                lambda: course_reader(self.conn_type, found, self.course),
                 goal.wanted,
                 self.poke_interval,
             )

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_lms.coordination import CoordinationError
-from airflow_provider_lms.hooks.account import Account
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.lms.news import Completion
-from airflow_provider_lms.triggers.accounts import account, client
+from airflow_provider_lms.triggers.accounts import account, completions_reader
 from airflow_provider_lms.triggers.reading import carry_out
 from airflow_provider_lms.triggers.threads import in_thread
 
@@ -57,7 +56,7 @@ async def bulletins(
 ) -> AsyncIterator[Bulletin]:
     """One bulletin in each interval. What goes wrong is logged, and tried again an interval later.
 
-    :param course: the parameters of the client's ``completions_reader``.
+    :param course: the parameters of the LMS's ``CompletionsReader``.
     :param floor: from when on completions are asked for; None while nobody listens.
     """
     reader: Any = None
@@ -71,7 +70,7 @@ async def bulletins(
             pause, now = interval, datetime.now(UTC)
             try:
                 if reader is None:
-                    reader = await in_thread(_reader, conn_type, await account(conn_id), course)
+                    reader = await in_thread(completions_reader, conn_type, await account(conn_id), course)
                 completions = await carry_out(reader.plan(since))
             except Exception as error:  # noqa: BLE001  # Airflow would begin this trigger anew at once, and again
                 log.log(
@@ -87,10 +86,6 @@ async def bulletins(
             yield Bulletin(since, now, completions, reader.dated)
     finally:
         await _close(reader)
-
-
-def _reader(conn_type: str, of: Account, course: dict[str, Any]) -> Any:
-    return client(conn_type, of).completions_reader(**course)
 
 
 async def _close(reader: Any) -> None:

@@ -14,10 +14,11 @@ from airflow_provider_lms.lms import errors
 from airflow_provider_lms.lms.budget import Limits
 from airflow_provider_lms.lms.completion import Goal, Snapshot, Standing, Verdict, requirement
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.ispring.course import STATUSES
+from airflow_provider_lms.lms.ispring.course import STATUSES, CourseReader
 from airflow_provider_lms.lms.plan import carry_out
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.course import STATUSES as ZOHO_STATUSES
+from airflow_provider_lms.lms.zoho_people.course import CourseReader as ZohoCourseReader
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.world import DONE
 
@@ -63,7 +64,7 @@ def test_few_named_learners_take_one_request(lms: Simulator, client: ISpringLear
     course, users = lms.ispring.courses[0], lms.ispring.users[:3]
     for user in users:
         lms.ispring.record(user, course, "passed")
-    reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(users))
+    reader, wanted = CourseReader(client, course_id=course.id), goal(named=ids(users))
     found: list[Verdict] = []
     queries = sent(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted)))
     assert queries == [{"courseIds[]": [course.id], "userStatuses[]": ["1"], "userIds[]": list(ids(users))}]
@@ -72,7 +73,7 @@ def test_few_named_learners_take_one_request(lms: Simulator, client: ISpringLear
 
 def test_only_those_not_found_are_looked_for_among_blocked_accounts(lms: Simulator, client: ISpringLearnClient) -> None:
     course, active, blocked = lms.ispring.courses[0], lms.ispring.users[0], lms.ispring.users[-1]
-    reader, wanted = client.course_reader(course_id=course.id), goal(named=(active.id, blocked.id))
+    reader, wanted = CourseReader(client, course_id=course.id), goal(named=(active.id, blocked.id))
     snapshots: list[Snapshot] = []
     queries = sent(lms, lambda: snapshots.append(carry_out(reader.plan(wanted.wanted))))
     assert [(query["userStatuses[]"], query["userIds[]"]) for query in queries] == [
@@ -87,7 +88,7 @@ def test_only_those_not_found_are_looked_for_among_blocked_accounts(lms: Simulat
 
 def test_everybody_is_read_by_two_listings(lms: Simulator, client: ISpringLearnClient) -> None:
     course = lms.ispring.courses[0]
-    reader, everybody = client.course_reader(course_id=course.id), goal()
+    reader, everybody = CourseReader(client, course_id=course.id), goal()
     snapshots: list[Snapshot] = []
     queries = sent(lms, lambda: snapshots.append(carry_out(reader.plan(None))))
     assert [query["userStatuses[]"] for query in queries] == [["1"], ["3", "5"]]
@@ -100,7 +101,7 @@ def test_everybody_is_read_by_two_listings(lms: Simulator, client: ISpringLearnC
 def test_the_whole_course_is_read_where_ids_would_take_more_requests(connect: Callable[..., Any]) -> None:
     with Simulator(World(users=400, courses=1, blocked=2)) as lms:
         client, course = connect(lms), lms.ispring.courses[0]
-        reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(lms.ispring.users[:300]))
+        reader, wanted = CourseReader(client, course_id=course.id), goal(named=ids(lms.ispring.users[:300]))
         assert client.requests(course_ids=course.id, user_ids=wanted.named) > 1
         found: list[Verdict] = []
         queries = sent(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted)))
@@ -111,7 +112,7 @@ def test_the_whole_course_is_read_where_ids_would_take_more_requests(connect: Ca
 def test_how_many_pages_a_course_has_is_learned_once(connect: Callable[..., Any]) -> None:
     with Simulator(World(users=300, courses=1, blocked=0)) as lms:
         client, course = connect(lms, page_size=25), lms.ispring.courses[0]
-        reader, wanted = client.course_reader(course_id=course.id), goal(named=ids(lms.ispring.users[:200]))
+        reader, wanted = CourseReader(client, course_id=course.id), goal(named=ids(lms.ispring.users[:200]))
         least = client.requests(course_ids=course.id, user_ids=wanted.named)
         assert 1 < least < 300 / 25
         rounds = [sent(lms, lambda: carry_out(reader.plan(wanted.wanted))) for _ in range(3)]
@@ -126,7 +127,7 @@ def test_enrolments_are_read_by_their_ids(lms: Simulator, client: ISpringLearnCl
     (old,) = [row["enrollmentId"] for row in lms.ispring.course_results(course) if row["userId"] == user.id]
     new = lms.ispring.enroll(user, course)
     theirs = lms.ispring.enroll(blocked, course)
-    reader = client.course_reader(course_id=course.id)
+    reader = CourseReader(client, course_id=course.id)
 
     def judged(*enrolments: str) -> Verdict:
         wanted = goal(named=enrolments, key="enrollment_id")
@@ -143,7 +144,7 @@ def test_learners_and_enrolments_are_read_together(lms: Simulator, connect: Call
     enrolment = lms.ispring.enroll(users[1], course)
     wanted = {"learner_id": [users[0].id], "enrollment_id": [enrolment]}
     for page_size, requests in ((1_000, [1, 1]), (5, [2 + 2, 2])):
-        reader = connect(lms, page_size=page_size).course_reader(course_id=course.id)
+        reader = CourseReader(connect(lms, page_size=page_size), course_id=course.id)
         snapshots: list[Snapshot] = []
         rounds = [len(sent(lms, lambda: snapshots.append(carry_out(reader.plan(wanted))))) for _ in range(2)]  # noqa: B023
         assert rounds == requests
@@ -160,7 +161,7 @@ def test_departments_and_access_dates_narrow_the_course(lms: Simulator, client: 
     outside = next(user for user in people if user.department_id == lms.world.departments[0].id)
     for user in (*inside, outside):
         lms.ispring.enroll(user, course)
-    reader = client.course_reader(course_id=course.id, department_ids=[shop.id], access_date=[start.isoformat(), None])
+    reader = CourseReader(client, course_id=course.id, department_ids=[shop.id], access_date=[start.isoformat(), None])
     assert sorted(carry_out(reader.plan(None)).judge(goal()).pending) == sorted(ids(inside))
     wanted = goal(named=ids((*inside, outside)))
     assert carry_out(reader.plan(wanted.wanted)).judge(wanted).missing == [outside.id]
@@ -171,9 +172,9 @@ def test_the_latest_enrolment_within_the_access_dates_counts(lms: Simulator, cli
     lms.ispring.record(user, course, "passed")
     lms.ispring.enroll(user, course)
     wanted = goal(named=(user.id,))
-    now = carry_out(client.course_reader(course_id=course.id).plan(wanted.wanted)).judge(wanted)
+    now = carry_out(CourseReader(client, course_id=course.id).plan(wanted.wanted)).judge(wanted)
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    before = client.course_reader(course_id=course.id, access_date=(None, yesterday))
+    before = CourseReader(client, course_id=course.id, access_date=(None, yesterday))
     assert (now.outcome, carry_out(before.plan(wanted.wanted)).judge(wanted).outcome) == ("open", "met")
 
 
@@ -182,7 +183,7 @@ def test_an_id_that_the_lms_refuses_is_missing(
 ) -> None:
     course, user = lms.ispring.courses[0], lms.ispring.users[0]
     lms.ispring.record(user, course, "passed")
-    reader, wanted = client.course_reader(course_id=course.id), goal(named=(user.id, NOBODY), on_missing="ignore")
+    reader, wanted = CourseReader(client, course_id=course.id), goal(named=(user.id, NOBODY), on_missing="ignore")
     verdict = carry_out(reader.plan(wanted.wanted)).judge(goal(named=wanted.named))
     assert (verdict.completed, verdict.missing) == ([user.id], [NOBODY])
     assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "met"
@@ -196,7 +197,7 @@ def test_an_id_that_the_lms_refuses_is_searched_for_now_and_then_and_found_once_
     course, users = lms.ispring.courses[0], lms.ispring.users[:8]
     late = users[3]
     wanted = goal(named=ids(users))
-    reader = client.course_reader(course_id=course.id)
+    reader = CourseReader(client, course_id=course.id)
     rounds = [len(sent(lms, lambda: carry_out(reader.plan(wanted.wanted))))]
     assert rounds == [1]
     monkeypatch.setattr(type(lms.ispring), "users", tuple(user for user in lms.ispring.users if user != late))
@@ -218,7 +219,7 @@ def test_an_id_that_the_lms_refuses_is_searched_for_now_and_then_and_found_once_
 def test_an_enrolment_id_that_the_lms_refuses_is_missing(lms: Simulator, client: ISpringLearnClient) -> None:
     course, user = lms.ispring.courses[0], lms.ispring.users[0]
     enrolment = lms.ispring.enroll(user, course)
-    reader, wanted = client.course_reader(course_id=course.id), goal(named=(enrolment, "none"), key="enrollment_id")
+    reader, wanted = CourseReader(client, course_id=course.id), goal(named=(enrolment, "none"), key="enrollment_id")
     verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
     assert (verdict.pending, verdict.missing) == ([enrolment], ["none"])
 
@@ -226,7 +227,7 @@ def test_an_enrolment_id_that_the_lms_refuses_is_missing(lms: Simulator, client:
 @pytest.mark.parametrize("wanted", [None, {"learner_id": [NOBODY]}, {"enrollment_id": ["x"]}])
 def test_a_course_that_the_lms_refuses_fails(lms: Simulator, client: ISpringLearnClient, wanted: Any) -> None:
     with pytest.raises(errors.LmsBadRequest):
-        carry_out(client.course_reader(course_id="no id").plan(wanted))
+        carry_out(CourseReader(client, course_id="no id").plan(wanted))
 
 
 def test_a_learner_past_the_due_date_is_overdue_whatever_the_flag_says(
@@ -239,7 +240,7 @@ def test_a_learner_past_the_due_date_is_overdue_whatever_the_flag_says(
         faults.content(lambda page: {"results": [{**row, "isOverdue": False} for row in page["results"]]}),
     )
     wanted = goal(named=(user.id,), on_overdue="fail")
-    assert carry_out(client.course_reader(course_id=course.id).plan(wanted.wanted)).judge(wanted).overdue == 1
+    assert carry_out(CourseReader(client, course_id=course.id).plan(wanted.wanted)).judge(wanted).overdue == 1
 
 
 @pytest.mark.parametrize(
@@ -254,7 +255,7 @@ def test_a_course_that_cannot_be_meant_is_named_before_anything_is_sent(
     lms: Simulator, client: ISpringLearnClient, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        client.course_reader(**options)
+        CourseReader(client, **options)
     assert lms.ispring.requests == []
 
 
@@ -267,7 +268,7 @@ def zoho_goal(**options: Any) -> Goal:
 
 def test_the_learners_of_all_batches_are_one_cohort(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     course = lms.zoho.courses[1]
-    reader = zoho.course_reader(course_id=course.id)
+    reader = ZohoCourseReader(zoho, course_id=course.id)
     found: list[Verdict] = []
     calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
     assert calls == ["batches", *(f"batches/{batch.id}/course-progress" for batch in course.batches)]
@@ -280,7 +281,7 @@ def test_the_learners_of_all_batches_are_one_cohort(lms: Simulator, zoho: ZohoPe
 def test_one_batch_is_read_alone(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     course = lms.zoho.courses[1]
     batch = course.batches[1]
-    reader = zoho.course_reader(course_id=course.id, batch_id=batch.id)
+    reader = ZohoCourseReader(zoho, course_id=course.id, batch_id=batch.id)
     found: list[Verdict] = []
     calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
     assert calls == [f"batches/{batch.id}/course-progress"]
@@ -293,7 +294,7 @@ def test_a_self_paced_course_has_no_batches(lms: Simulator, zoho: ZohoPeopleClie
     if refusal is not None:
         lms.zoho.fail(f"GET /api/v1/courses/{course.id}/batches", refusal)
     found: list[Verdict] = []
-    reader = zoho.course_reader(course_id=course.id)
+    reader = ZohoCourseReader(zoho, course_id=course.id)
     calls = called(lms, lambda: found.append(carry_out(reader.plan(None)).judge(zoho_goal())))
     assert calls == ["batches", "course-progress", "course-progress"]
     assert found[0].cohort == lms.world.users
@@ -302,7 +303,7 @@ def test_a_self_paced_course_has_no_batches(lms: Simulator, zoho: ZohoPeopleClie
 def test_few_learners_of_a_large_course_are_read_one_by_one(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[30]
     lms.zoho.finish(learner, course)
-    reader, wanted = zoho.course_reader(course_id=course.id), zoho_goal(named=(learner.id,))
+    reader, wanted = ZohoCourseReader(zoho, course_id=course.id), zoho_goal(named=(learner.id,))
     found: list[Verdict] = []
     rounds = [called(lms, lambda: found.append(carry_out(reader.plan(wanted.wanted)).judge(wanted))) for _ in range(2)]
     one = f"learners/{learner.id}/course-progress"
@@ -312,7 +313,7 @@ def test_few_learners_of_a_large_course_are_read_one_by_one(lms: Simulator, zoho
 
 def test_as_many_learners_as_pages_are_read_by_the_page(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     course, learners = lms.zoho.courses[0], lms.zoho.world.everyone[:2]
-    reader, wanted = zoho.course_reader(course_id=course.id), zoho_goal(named=ids(learners))
+    reader, wanted = ZohoCourseReader(zoho, course_id=course.id), zoho_goal(named=ids(learners))
     for _ in range(2):
         assert called(lms, lambda: carry_out(reader.plan(wanted.wanted))) == [
             "batches", "course-progress", "course-progress",
@@ -322,7 +323,7 @@ def test_as_many_learners_as_pages_are_read_by_the_page(lms: Simulator, zoho: Zo
 def test_a_learner_who_is_not_in_the_course_is_missing(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     course, learner = lms.zoho.courses[1], lms.zoho.world.everyone[0]
     for named in ((learner.id, STRANGER), (learner.id, STRANGER, "1", "2", "3", "4", "5")):
-        wanted, reader = zoho_goal(named=named), zoho.course_reader(course_id=course.id)
+        wanted, reader = zoho_goal(named=named), ZohoCourseReader(zoho, course_id=course.id)
         for _ in range(2):
             verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
             assert (verdict.cohort, verdict.missing) == (len(named), list(named[1:]))
@@ -332,7 +333,7 @@ def test_a_learner_who_is_not_in_the_course_is_missing(lms: Simulator, zoho: Zoh
 def test_none_of_the_named_in_the_course_is_another_kind_of_id(
     lms: Simulator, zoho: ZohoPeopleClient, course: int
 ) -> None:
-    reader, wanted = zoho.course_reader(course_id=lms.zoho.courses[course].id), zoho_goal(named=(STRANGER,))
+    reader, wanted = ZohoCourseReader(zoho, course_id=lms.zoho.courses[course].id), zoho_goal(named=(STRANGER,))
     for _ in range(2):
         verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
         assert (verdict.outcome, verdict.stranger) == ("impossible", True)
@@ -340,14 +341,17 @@ def test_none_of_the_named_in_the_course_is_another_kind_of_id(
 
 def test_nobody_in_the_course_yet_is_waited_for(connect_zoho: Callable[..., ZohoPeopleClient]) -> None:
     with Simulator(World(users=0, courses=1, blocked=0)) as lms:
-        reader, wanted = connect_zoho(lms).course_reader(course_id=lms.zoho.courses[0].id), zoho_goal(named=(STRANGER,))
+        reader, wanted = (
+            ZohoCourseReader(connect_zoho(lms), course_id=lms.zoho.courses[0].id),
+            zoho_goal(named=(STRANGER,)),
+        )
         assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "open"
         assert carry_out(reader.plan(None)).judge(zoho_goal()).outcome == "open"
 
 
 @pytest.mark.parametrize(("wanted", "rounds"), [(None, 1), ({"learner_id": ["1"]}, 2)])
 def test_an_unknown_course_fails(lms: Simulator, zoho: ZohoPeopleClient, wanted: Any, rounds: int) -> None:
-    reader = zoho.course_reader(course_id="7")
+    reader = ZohoCourseReader(zoho, course_id="7")
     for _ in range(rounds):
         with pytest.raises(errors.LmsNotFound):
             carry_out(reader.plan(wanted))
@@ -375,7 +379,7 @@ def test_what_zoho_tells_of_completion(
     course = lms.zoho.courses[0]
     page = {"courseProgress": [{"learnerId": 7, **row}], "hasMoreRecords": False}
     lms.zoho.fail(f"GET /api/v1/courses/{course.id}/course-progress", faults.content(lambda _: page))
-    assert carry_out(zoho.course_reader(course_id=course.id).plan(None)).judge(zoho_goal()).outcome == outcome
+    assert carry_out(ZohoCourseReader(zoho, course_id=course.id).plan(None)).judge(zoho_goal()).outcome == outcome
 
 
 def entities(*rows: dict[str, Any]) -> Any:
@@ -404,7 +408,7 @@ def test_all_mandatory_entities_are_to_be_completed(
     call = f"GET /api/v1/courses/{course.id}/learners/{learner.id}/progress"
     lms.zoho.fail(call, entities(*first))
     lms.zoho.fail(call, entities(*second), on=2)
-    reader = zoho.course_reader(course_id=course.id, measure="entity_progress", entity_types=["online_tests", 0])
+    reader = ZohoCourseReader(zoho, course_id=course.id, measure="entity_progress", entity_types=["online_tests", 0])
     wanted = zoho_goal(named=(learner.id,))
     verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
     assert (verdict.completed if done else verdict.pending) == [learner.id]
@@ -418,9 +422,9 @@ def test_other_words_for_a_completed_entity(lms: Simulator, zoho: ZohoPeopleClie
     lms.zoho.fail(call, entities({"status": "Done"}), times=2)
     wanted = zoho_goal(named=(learner.id,))
     options = {"course_id": course.id, "measure": "entity_progress", "entity_types": 1}
-    reader = zoho.course_reader(**options, completed_statuses=["done"])
+    reader = ZohoCourseReader(zoho, **options, completed_statuses=["done"])
     assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "met"
-    reader = zoho.course_reader(**options)
+    reader = ZohoCourseReader(zoho, **options)
     assert carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome == "open"
 
 
@@ -433,10 +437,10 @@ def test_entities_that_take_longer_than_the_interval_are_refused_with_the_figure
     client = connect_zoho(lms, budget=budget)
     options = {"course_id": course.id, "measure": "entity_progress", "most_seconds": 300}
     with pytest.raises(ValueError, match=r"takes 400 calls, which are 800 s .* more than the poke_interval of 300 s"):
-        carry_out(client.course_reader(**options).plan(None))
+        carry_out(ZohoCourseReader(client, **options).plan(None))
     assert not [call for call in lms.zoho.calls if call.call.endswith("/progress")]
     wanted = {"learner_id": ids(learners[:2])}
-    assert carry_out(client.course_reader(**options, entity_types=[0]).plan(wanted)).populated
+    assert carry_out(ZohoCourseReader(client, **options, entity_types=[0]).plan(wanted)).populated
 
 
 @pytest.mark.parametrize(
@@ -453,5 +457,5 @@ def test_a_zoho_course_that_cannot_be_meant_is_named_before_anything_is_sent(
     lms: Simulator, zoho: ZohoPeopleClient, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        zoho.course_reader(**options)
+        ZohoCourseReader(zoho, **options)
     assert lms.zoho.requests == []

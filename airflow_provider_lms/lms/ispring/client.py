@@ -9,8 +9,6 @@ from urllib.parse import quote
 
 from airflow_provider_lms.lms.documents import Resource, Rows, parse
 from airflow_provider_lms.lms.filters import one_of, whole
-from airflow_provider_lms.lms.ispring.completions import CompletionsReader
-from airflow_provider_lms.lms.ispring.course import CourseReader
 from airflow_provider_lms.lms.ispring.listings import AskedFor, Listing, OnUnknownUser, ResultListing
 from airflow_provider_lms.lms.ispring.query import ModuleResultFilters, ResultFilters, result_query
 from airflow_provider_lms.lms.ispring.records import (
@@ -119,20 +117,6 @@ class ISpringLearnClient:
         :raises ValueError: a parameter cannot be meant as it is given.
         """
         return len(self._parts(COURSE_RESULTS, result_query((), filters)))
-
-    def course_reader(self, **course: Any) -> CourseReader:
-        """Reads who stands where in a course.
-
-        :param course: the parameters of :class:`CourseReader`.
-        """
-        return CourseReader(self, **course)
-
-    def completions_reader(self, **course: Any) -> CompletionsReader:
-        """Reads who has completed a course.
-
-        :param course: the parameters of :class:`CompletionsReader`.
-        """
-        return CompletionsReader(self, **course)
 
     def courses(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Course]]:
         """Courses that the API key's role may see: ids and titles, to map over and to join results with.

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_lms.lms.filters import one_id
+from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.course import STATUSES
 from airflow_provider_lms.lms.ispring.records import USER_STATUSES, CourseResult
 from airflow_provider_lms.lms.news import Completion
 from airflow_provider_lms.lms.plan import Plan, Reading
-
-if TYPE_CHECKING:
-    from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
 
 
 class CompletionsReader:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from airflow_provider_lms.lms.completion import Key, Snapshot, Standing, Statuses
 from airflow_provider_lms.lms.errors import LmsBadRequest
 from airflow_provider_lms.lms.filters import Range, one_id
+from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.records import COMPLETION_STATUSES, CourseResult
 from airflow_provider_lms.lms.plan import Plan, Read, Reading
-
-if TYPE_CHECKING:
-    from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
 
 Wanted: TypeAlias = Mapping[Key, Iterable[str]]
 Standings: TypeAlias = Generator[Reading[Standing], Read[Standing], list[Standing]]

@@ -11,8 +11,6 @@ from airflow_provider_lms.lms.filters import choices, one_id, whole
 from airflow_provider_lms.lms.paging import OffsetRows, Page, by_offset
 from airflow_provider_lms.lms.records import Record, RecordConverter
 from airflow_provider_lms.lms.transport import Params, Transport
-from airflow_provider_lms.lms.zoho_people.completions import CompletionsReader
-from airflow_provider_lms.lms.zoho_people.course import CourseReader
 from airflow_provider_lms.lms.zoho_people.pages import LEARNER, Listing, chained, entity, learner, named, within
 from airflow_provider_lms.lms.zoho_people.records import (
     Batch,
@@ -145,20 +143,6 @@ class ZohoPeopleClient:
             learner=asked.get("learnerId", ""),
         )
         return self._pages(listing, start)
-
-    def course_reader(self, **course: Any) -> CourseReader:
-        """Reads who stands where in a course.
-
-        :param course: the parameters of :class:`CourseReader`.
-        """
-        return CourseReader(self, **course)
-
-    def completions_reader(self, **course: Any) -> CompletionsReader:
-        """Reads who has completed a course.
-
-        :param course: the parameters of :class:`CompletionsReader`.
-        """
-        return CompletionsReader(self, **course)
 
     def check(self) -> None:
         """Read the first page of courses, to see whether the account may be read.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from airflow_provider_lms.lms.completion import State
 from airflow_provider_lms.lms.news import AT_MOST, Completion
 from airflow_provider_lms.lms.plan import Plan
+from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.course import STATUSES, CourseReader
-
-if TYPE_CHECKING:
-    from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
 
 
 class CompletionsReader:

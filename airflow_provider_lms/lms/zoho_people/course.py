@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from airflow_provider_lms.lms.completion import Key, Snapshot, Standing, Statuses
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
 from airflow_provider_lms.lms.filters import ids, one_id, one_of
 from airflow_provider_lms.lms.paging import Page
 from airflow_provider_lms.lms.plan import Plan, Read, Reading
+from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.records import CourseProgress, EntityProgress, entity_type_numbers
-
-if TYPE_CHECKING:
-    from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
 
 Measure: TypeAlias = Literal["course_progress", "entity_progress"]
 Wanted: TypeAlias = Mapping[Key, Iterable[str]]
