@@ -4,10 +4,10 @@ BIN := .venv/bin
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-airflow lint format benchmark benchmark-zoho requirements clean
+.PHONY: help demo test test-airflow lint format benchmark benchmark-zoho benchmark-waiting requirements clean
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .venv-demo/installed  ## run the example DAG in a real Airflow against the simulator
 	@.venv-demo/bin/python -m dev.demo $(ARGS)
@@ -32,6 +32,9 @@ benchmark: .venv-benchmark/installed  ## measure against other ways to do the sa
 
 benchmark-zoho: .venv/installed  ## measure reading under Zoho's limits, scaled down
 	$(BIN)/python -m benchmarks.zoho $(ARGS)
+
+benchmark-waiting: .venv-benchmark/installed  ## measure thousands of triggers that wait
+	@.venv-benchmark/bin/python -m benchmarks.waiting $(ARGS)
 
 requirements: .venv/installed  ## compile the pinned environments anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
