@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ KEEP_SECONDS = 7 * 86_400
 
 class CoordinationError(Exception):
     """The store that processes share cannot be used. Nothing is sent then, since nobody would know of it."""
+
+    transient: ClassVar[bool] = True
+    """As of an :class:`~airflow_provider_lms.lms.errors.LmsError`: the store may be back soon."""
 
 
 class Wait(NamedTuple):

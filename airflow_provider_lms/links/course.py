@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
@@ -33,7 +34,7 @@ class CourseLink(BaseOperatorLink):
 
 
 def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
-    """Let the UI show the link while the task runs. Whatever the LMS makes of it, the task goes on.
+    """Let the UI show the link while the task runs. Whatever goes wrong with it, the task goes on.
 
     :param context: the task's; outside a task nothing happens.
     :param find: asks the LMS for the address.
@@ -41,10 +42,11 @@ def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
     push = getattr(context.get("ti"), "xcom_push", None)
     if push is None:
         return
-    url = ""
     try:
         url = find() or ""
     except Exception as error:  # noqa: BLE001  # a link is a convenience
         log.info("No link to the course (%s).", type(error).__name__)
-    # An empty text, too: Airflow logs an error where it looks for a link in vain.
-    push(key=KEY, value=url if url.startswith("https://") else "")
+        url = ""
+    with suppress(Exception):
+        # An empty text, too: Airflow logs an error where it looks for a link in vain.
+        push(key=KEY, value=url if url.startswith("https://") else "")

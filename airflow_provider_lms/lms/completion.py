@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
-from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import msgspec
@@ -72,7 +71,7 @@ class Statuses(msgspec.Struct, frozen=True, omit_defaults=True):
         return State.UNSUCCESSFUL if word in self.unsuccessful else State.OPEN
 
     def given(self, completed: object, unsuccessful: object = None) -> Statuses:
-        """These, with an author's own words in place of the usual ones.
+        """These, with an author's own words in place of the usual ones; they may be such as nobody documents.
 
         :raises ValueError: no list of words.
         """
@@ -160,10 +159,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def failure(self) -> str:
         """Why it is impossible; it names nobody."""
         if self.stranger:
-            return (
-                "None of the named learners is in the course, which has others. Is it another kind of id? "
-                "The learnerId of course progress is the right one."
-            )
+            return "None of the named learners is in the course, which has others. Is it another kind of id?"
         return f"The requirement cannot be met any more: {self.progress()}."
 
     def warnings(self) -> list[str]:
@@ -211,10 +207,6 @@ class Snapshot:
         if goal not in self._verdicts:
             self._verdicts[goal] = _judge(goal, self)
         return self._verdicts[goal]
-
-    def everybody(self) -> Iterable[Standing]:
-        """Where each learner stands; of enrolments that are equally late, all."""
-        return chain.from_iterable(self._by["learner_id"].values())
 
     def of(self, goal: Goal) -> dict[str, list[Standing]]:
         """The standings of a goal's learners by id; none for a named one who is not in the course."""

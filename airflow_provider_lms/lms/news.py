@@ -60,15 +60,18 @@ class Seen(msgspec.Struct, frozen=True):
         :param completions: all since ``since``.
         :param now: the time of reading; a later date does not count as one.
         """
-        told = set(_chunks(self.digests))
-        found = [each for each in completions if self.since is None or _date(each) >= self.since]
-        return [each for each in found if each.digest not in told], self._after(found, now)
-
-    def _after(self, found: list[Completion], now: datetime) -> Seen:
+        told = dict.fromkeys(_chunks(self.digests))
+        found = {each.digest: each for each in completions if self.since is None or _date(each) >= self.since}
+        fresh = [each for digest, each in found.items() if digest not in told]
         if self.since is None:
-            return Seen(None, "".join(each.digest for each in found))
-        latest = max(map(_date, found), default=self.since)
-        since = max(self.since, min(latest, now) - OVERLAP)
+            # Whoever one reading has missed, since pages shift, is not told again by the next.
+            return fresh, Seen(None, "".join(list({**found, **told})[:AT_MOST]))
+        return fresh, self._after(self.since, list(found.values()), now)
+
+    @staticmethod
+    def _after(since: datetime, found: list[Completion], now: datetime) -> Seen:
+        latest = max(map(_date, found), default=since)
+        since = max(since, min(latest, now) - OVERLAP)
         dates = sorted((date for date in map(_date, found) if date >= since), reverse=True)
         if len(dates) > AT_MOST:
             since = dates[AT_MOST] + timedelta(microseconds=1)

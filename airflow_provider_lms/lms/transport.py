@@ -86,12 +86,21 @@ class Transport:
         """The account's request limits."""
         return self._budget.limits
 
-    def get(self, path: str, params: Params = (), *, page: int | None = None, shown: str | None = None) -> Answer:
+    def get(
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        page: int | None = None,
+        shown: str | None = None,
+        patient: bool = True,
+    ) -> Answer:
         """``GET`` below the base URL.
 
         :param params: query parameters, in order; names may repeat.
         :param page: the page's number, for messages.
         :param shown: the path for messages, where it must not be shown as it is.
+        :param patient: wait for a rate limit or an outage, and try again.
         """
         call = _name(shown or path, page)
         begun = self._take_begun(path, params)
@@ -101,7 +110,7 @@ class Transport:
             first, begun = begun, None
             return self._authorised(call, path, params, first)
 
-        return self._patiently(attempt)
+        return self._patiently(attempt) if patient else attempt()
 
     def begin(self, path: str, params: Params = (), *, page: int | None = None) -> None:
         """Send what the next ``get`` will ask for, while the caller does something else.

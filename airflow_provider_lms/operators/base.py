@@ -156,6 +156,7 @@ class LmsExtractOperator(BaseOperator):
         dataset = Dataset(folder("output_path", self.output_path), Run.of(context), self.if_exists)
         if (written := dataset.written()) is not None:
             self.log.info("This task instance has written the dataset in an earlier try.")
+            tell(self.outlets, context, written)
             return written
         description = Description(self.resource_name, self.record(), client.base_url, _plain(query))
 

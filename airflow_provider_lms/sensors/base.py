@@ -108,6 +108,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
+        from airflow_provider_lms.coordination import CoordinationError
         from airflow_provider_lms.lms.errors import LmsError
         from airflow_provider_lms.lms.plan import carry_out
 
@@ -119,7 +120,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
             if not self._linked and not context.get("task_reschedule_count"):
                 self._linked = True
                 self.link(client, context)
-        except LmsError as error:
+        except (LmsError, CoordinationError) as error:
             if not error.transient:
                 raise AirflowFailException(str(error)) from error
             self.log.warning("%s Not known yet whether the learners have completed the course.", error)

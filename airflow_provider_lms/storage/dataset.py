@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -138,9 +139,10 @@ class Dataset:
         progress.forget()
         # The generation before stays for whoever is reading it; the one before that is done with. Another writer may
         # have committed since, with parts that were taken for abandoned.
-        generations = filter(None, (manifest, before, manifests.find(self._directory)))
-        named = {file["name"] for generation in generations for file in generation["files"]}
-        self._remove(name for name in (before["previous"] if before else ()) if name not in named)
+        with suppress(Exception):  # the dataset is whole, and what is left over is named by nobody
+            generations = filter(None, (manifest, before, manifests.find(self._directory)))
+            named = {file["name"] for generation in generations for file in generation["files"]}
+            self._remove(name for name in (before["previous"] if before else ()) if name not in named)
         return manifests.summary(self._directory, manifest)
 
     def _found(self) -> dict[str, Any] | None:

@@ -104,6 +104,7 @@ class CourseCompletionTrigger(BaseTrigger):
 
     async def _poll(self, subscription: Subscription, goal: Goal) -> dict[str, Any] | None:
         """The event that the next reading of the course comes to, if it comes to one."""
+        from airflow_provider_lms.coordination import CoordinationError
         from airflow_provider_lms.lms.errors import LmsError
         from airflow_provider_lms.triggers.threads import in_thread
 
@@ -115,7 +116,7 @@ class CourseCompletionTrigger(BaseTrigger):
         except TimeoutError:
             if not patience.expired():
                 raise
-        except LmsError as error:
+        except (LmsError, CoordinationError) as error:
             if not error.transient:
                 raise
             self.log.warning("%s Not known yet whether the learners have completed the course.", error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,9 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
     completions make more events), ``completed_at`` (the dates, where the LMS tells them), ``checked_at``, and ``id``,
     which is the same for the same completions.
 
-    On Airflow 3.3 what has been told is kept in the asset's state, so that a restart of the triggerer loses and repeats
-    nothing, and watchers of the same course share one poll. On Airflow 3.0 to 3.2 it is known for as long as the
+    On Airflow 3.3 what has been told is kept in the asset's state once its events are safe, so that a restart of the
+    triggerer loses nothing, and repeats at most what it had told within a second or two before. Watchers of the same
+    course, statuses and interval share one poll. On Airflow 3.0 to 3.2 it is known for as long as the
     triggerer lives, and so it is where several assets have a watcher with the same parameters.
 
     In iSpring Learn a completion may be entered up to 24 hours after its date. Zoho People tells no dates that can be
@@ -47,7 +50,7 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
     :param completed_statuses: the LMS's words for a completed course; None takes the usual ones.
     :param poll_interval: seconds between two polls.
     :param one_per_learner: an event for each learner, in place of one for each poll.
-    :raises ValueError: not just one connection is given.
+    :raises ValueError: not just one connection is given, or no interval.
     """
 
     def __init__(
@@ -56,22 +59,26 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
         course_id: str | int,
         ispring_learn_conn_id: str | None = None,
         zoho_people_conn_id: str | None = None,
-        completed_statuses: Sequence[str] | None = None,
-        poll_interval: float = 300.0,
+        completed_statuses: Sequence[str] | str | None = None,
+        poll_interval: timedelta | float = 300.0,
         one_per_learner: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.course_id = str(course_id)
         self.ispring_learn_conn_id = ispring_learn_conn_id
         self.zoho_people_conn_id = zoho_people_conn_id
-        self.completed_statuses = None if completed_statuses is None else list(completed_statuses)
-        self.poll_interval = float(poll_interval)
+        words = [completed_statuses] if isinstance(completed_statuses, str) else completed_statuses
+        self.completed_statuses = None if words is None else list(words)
+        self.poll_interval = poll_interval.total_seconds() if isinstance(poll_interval, timedelta) else poll_interval
+        if not self.poll_interval > 0:
+            raise ValueError(f"poll_interval: expected more than 0 seconds, got {poll_interval!r}.")
         self.one_per_learner = one_per_learner
         given = [name for name in CONNECTION_TYPES if getattr(self, f"{name}_conn_id") is not None]
         if len(given) != 1:
             names = " or ".join(f"{name}_conn_id" for name in CONNECTION_TYPES)
             raise ValueError(f"Give just one connection: {names}.")
         self._conn_type = given[0]
+        self._saved: Seen | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("course_id", "completed_statuses", "poll_interval", "one_per_learner", f"{self._conn_type}_conn_id")
@@ -83,7 +90,7 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
             yield event
 
     def shared_stream_key(self) -> Hashable:
-        """The same for all who watch the same course by the same connection."""
+        """The same for all who watch the same course by the same connection, statuses and interval."""
         words = None if self.completed_statuses is None else tuple(self.completed_statuses)
         return ("airflow_provider_lms", self._conn_type, self._conn_id, self.course_id, words, self.poll_interval)
 
@@ -98,13 +105,13 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
         """Events of what this watcher has not told yet."""
         from datetime import UTC, datetime
 
-        from airflow_provider_lms.triggers.threads import imported
+        from airflow_provider_lms.triggers.threads import imported, in_thread
 
         started = datetime.now(UTC)
         await imported(self._conn_type)
         from airflow_provider_lms.lms.news import OVERLAP, Seen
 
-        seen = await self._load()
+        seen = self._saved = await self._load()
         floors = _floors.setdefault(self.shared_stream_key(), {})
         floors[id(self)] = (seen and seen.since) or started - OVERLAP
         try:
@@ -112,13 +119,13 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
                 if bulletin.dated and bulletin.since > floors[id(self)]:
                     continue  # it was begun before this watcher listened, and does not go back far enough
                 before = seen or Seen.before(started, bulletin.completions, dated=bulletin.dated)
-                fresh, after = before.news(bulletin.completions, bulletin.read_at)
-                if after != seen:
+                fresh, after = await in_thread(before.news, bulletin.completions, bulletin.read_at)
+                if after != self._saved:
                     bulletin.confirmed.append(partial(self._save, after))
                 for event in self._events(fresh, bulletin):
                     yield TriggerEvent(event)  # type: ignore[no-untyped-call]
                 seen = after
-                floors[id(self)] = seen.since or floors[id(self)]
+                floors[id(self)] = after.since or floors[id(self)]
         finally:
             floors.pop(id(self), None)
 
@@ -149,7 +156,7 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
         for first in range(0, len(fresh), size):
             part = fresh[first : first + size]
             yield {
-                "id": part[0].digest + f"+{len(part) - 1}",
+                "id": hashlib.sha256("".join(sorted(each.digest for each in part)).encode()).hexdigest()[:16],
                 "course_id": self.course_id,
                 "learner_ids": [each.learner_id for each in part],
                 "enrollment_ids": [each.enrollment_id for each in part],
@@ -183,6 +190,7 @@ class CourseCompletionEventTrigger(BaseEventTrigger):
         store = getattr(self, "asset_state_store", None)
         if store is not None:
             await store.aset(STATE, msgspec.to_builtins(seen))
+        self._saved = seen
 
 
 async def _confirmed(source: AsyncIterator[Bulletin]) -> AsyncIterator[Bulletin]:

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol, TypeAlias
 
 from airflow_provider_lms.lms.completion import Key, Snapshot
@@ -87,11 +88,11 @@ class _Poll:
                 try:
                     if reader is None:
                         reader = await in_thread(self._make)
-                    outcome = await carry_out(reader.plan(_union(each.wanted for each in here)))
+                    wanted = await in_thread(_union, [each.wanted for each in here])
+                    outcome = await carry_out(reader.plan(wanted), partial(_tell, here))
                 except Exception as error:  # noqa: BLE001  # each trigger says what it means for its task
                     outcome = error
-                for subscription in here:
-                    subscription.offer(outcome)
+                _tell(here, outcome)
         finally:
             if reader is not None:
                 await asyncio.shield(in_thread(reader.close))
@@ -135,6 +136,11 @@ async def subscribed(
     finally:
         if poll.remove(subscription):
             del polls[key]
+
+
+def _tell(subscriptions: Iterable[Subscription], outcome: Outcome) -> None:
+    for subscription in subscriptions:
+        subscription.offer(outcome)
 
 
 def _union(each: Iterable[Wanted | None]) -> dict[Key, set[str]] | None:

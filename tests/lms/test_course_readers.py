@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.course import STATUSES, CourseReader
 from airflow_provider_lms.lms.plan import carry_out
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
+from airflow_provider_lms.lms.zoho_people.completions import CompletionsReader
 from airflow_provider_lms.lms.zoho_people.course import STATUSES as ZOHO_STATUSES
 from airflow_provider_lms.lms.zoho_people.course import CourseReader as ZohoCourseReader
 from airflow_provider_lms.simulator import Simulator, World, faults
@@ -459,3 +461,50 @@ def test_a_zoho_course_that_cannot_be_meant_is_named_before_anything_is_sent(
     with pytest.raises(ValueError, match=message):
         ZohoCourseReader(zoho, **options)
     assert lms.zoho.requests == []
+
+
+def test_a_learner_of_two_batches_counts_by_the_one_that_is_open(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course = lms.zoho.courses[1]
+    learner = lms.zoho.world.learners(course, course.batches[0])[0]
+    done, rows = [course.batches[0].id], 40
+
+    def with_the_learner(batch: str) -> faults.Fault:
+        status = "completed" if batch in done else "inprogress"
+        row = {"learnerId": int(learner.id), "completionStatus": status, "completionPercentage": 50}
+        others = [{**row, "learnerId": 7_000 + number} for number in range(rows)]
+
+        def answer(request: Any, reply: Any) -> Any:
+            start = int(request.first("startIndex") or 0)
+            single = "/learners/" in request.call
+            found = [row] if single else [row, *others][start : start + 25]
+            more = not single and start + 25 < rows + 1
+            return replace(reply, status=200, content={"code": 200, "courseProgress": found, "hasMoreRecords": more})
+
+        return answer
+
+    for batch in course.batches:
+        path = f"GET /api/v1/courses/{course.id}/batches/{batch.id}"
+        lms.zoho.fail(f"{path}/course-progress", with_the_learner(batch.id), times=100)
+        lms.zoho.fail(f"{path}/learners/{learner.id}/course-progress", with_the_learner(batch.id), times=100)
+    reader, wanted = ZohoCourseReader(zoho, course_id=course.id), zoho_goal(named=(learner.id,))
+    outcomes = [carry_out(reader.plan(wanted.wanted)).judge(wanted).outcome for _ in range(3)]
+    assert outcomes == ["open"] * 3
+    completions = CompletionsReader(zoho, course_id=course.id)
+    assert carry_out(completions.plan(datetime.now(UTC))) == []
+    done.append(course.batches[1].id)
+    for batch in course.batches:
+        path = f"GET /api/v1/courses/{course.id}/batches/{batch.id}"
+        lms.zoho.fail(f"{path}/course-progress", with_the_learner(batch.id), times=100)
+    assert [each.learner_id for each in carry_out(completions.plan(datetime.now(UTC)))].count(learner.id) == 1
+
+
+def test_a_learner_who_leaves_while_entities_are_read_is_missing(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course = lms.zoho.courses[0]
+    gone, *rest = lms.zoho.world.everyone[:3]
+    for learner in rest:
+        lms.zoho.finish(learner, course)
+    lms.zoho.fail(f"GET /api/v1/courses/{course.id}/learners/{gone.id}/progress", faults.status(404), times=10)
+    wanted = zoho_goal(named=ids((gone, *rest)))
+    reader = ZohoCourseReader(zoho, course_id=course.id, measure="entity_progress", entity_types=["links"])
+    verdict = carry_out(reader.plan(wanted.wanted)).judge(wanted)
+    assert (verdict.missing, verdict.completed) == ([gone.id], list(ids(rest)))

@@ -214,3 +214,49 @@ def test_several_assets_with_one_watcher_go_on_without_a_state(
 def test_just_one_connection_must_be_given(given: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="just one connection: ispring_learn_conn_id or zoho_people_conn_id"):
         CourseCompletionEventTrigger(course_id="c", **given)
+
+
+def test_what_could_not_be_kept_is_kept_with_the_next_poll(lms: Simulator) -> None:
+    course, user = lms.ispring.courses[0], lms.ispring.users[0]
+
+    class Flaky(Store):
+        fails = 0
+
+        async def aset(self, key: str, value: Any) -> None:
+            if self.fails:
+                self.fails -= 1
+                raise ConnectionError
+            await super().aset(key, value)
+
+    store = Flaky()
+
+    async def first(told: Told) -> None:
+        await polls(lms)
+        store.fails = 1
+        lms.ispring.record(user, course, "complete")
+        await until(lambda: bool(told.events))
+        await polls(lms, 3)
+
+    async def second(_: Told) -> None:
+        await polls(lms, 3)
+
+    (before,) = live(first, watcher(lms, store))
+    (after,) = live(second, watcher(lms, store))
+    assert (before.learners, after.events) == (Counter([user.id]), [])
+
+
+@pytest.mark.parametrize("interval", [0, -1])
+def test_an_interval_of_nothing_is_refused(interval: float) -> None:
+    with pytest.raises(ValueError, match="poll_interval: expected more than 0 seconds"):
+        CourseCompletionEventTrigger(course_id="c", ispring_learn_conn_id="a", poll_interval=interval)
+
+
+def test_one_status_and_a_timedelta_are_taken_too() -> None:
+    made = CourseCompletionEventTrigger(
+        course_id="c",
+        ispring_learn_conn_id="a",
+        completed_statuses="passed",
+        poll_interval=timedelta(minutes=1),
+    )
+    _, kwargs = made.serialize()
+    assert (kwargs["completed_statuses"], kwargs["poll_interval"]) == (["passed"], 60.0)

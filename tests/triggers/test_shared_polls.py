@@ -382,7 +382,7 @@ def test_an_outage_is_tried_again_a_few_times_at_its_page(
     lms.ispring.fail(RESULTS, faults.truncated(), on=2, times=failures)
     pauses: list[int] = []
 
-    async def at_once(_: Any, number: int) -> None:
+    async def at_once(_: Any, number: int, *__: Any) -> None:
         pauses.append(number)
 
     monkeypatch.setattr(reading, "_sleep", at_once)

@@ -99,13 +99,14 @@ class ISpringLearnClient:
         )
 
     def course_url(self, course_id: str) -> str | None:
-        """Where the LMS shows a course to a person; None where it does not say.
+        """Where the LMS shows a course to a person; None where it does not say. Waits for nothing.
 
         :raises LmsNotFound: there is no such course, or the role may not see it.
 
         Source: OpenAPI ``GET /content/{contentId}``, field ``viewUrl``.
         """
-        found = parse(self._transport.get(f"/content/{quote(course_id, safe='')}", shown="/content/{contentId}"))
+        path = f"/content/{quote(course_id, safe='')}"
+        found = parse(self._transport.get(path, shown="/content/{contentId}", patient=False))
         item = found.get("contentItem", found) if isinstance(found, dict) else {}
         url = item.get("viewUrl") if isinstance(item, dict) else None
         return url if isinstance(url, str) else None

@@ -78,17 +78,17 @@ class ResultListing(Listing[S]):
         try:
             return super()._fetch(known, token)
         except LmsBadRequest as error:
-            found = self._search(known)
-            user = next(found, None)
-            if user is None:
+            searched = len(self._unknown)
+            for user in self._search(known):
+                if not self._skip_unknown:
+                    raise LmsBadRequest(
+                        f"GET {self.resource.path}: user_ids: the LMS does not know {user!r}. "
+                        "Take it out, or set on_unknown_user='skip'.",
+                        error.status,
+                    ) from None
+                self._unknown.add(user)
+            if len(self._unknown) == searched:
                 raise
-            if not self._skip_unknown:
-                raise LmsBadRequest(
-                    f"GET {self.resource.path}: user_ids: the LMS does not know {user!r}. "
-                    "Take it out, or set on_unknown_user='skip'.",
-                    error.status,
-                ) from None
-            self._unknown.update((user, *found))
         log.warning("user_ids: skipping %s, which the LMS does not know.", ", ".join(sorted(self._unknown)))
         return self._fetch(query, token)
 

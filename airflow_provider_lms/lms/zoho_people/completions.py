@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from airflow_provider_lms.lms.completion import State
+from airflow_provider_lms.lms.completion import Goal
 from airflow_provider_lms.lms.news import AT_MOST, Completion
 from airflow_provider_lms.lms.plan import Plan
 from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
@@ -34,7 +34,7 @@ class CompletionsReader:
         :raises ValueError: more than can be kept apart.
         """
         snapshot = yield from self._reader.plan(None)
-        done = [each.learner_id for each in snapshot.everybody() if self._statuses.state(each) is State.COMPLETED]
+        done = snapshot.judge(Goal(statuses=self._statuses)).completed
         if len(done) > AT_MOST:
             raise ValueError(
                 f"course_id: {len(done):,} learners have completed the course, and without dates no more than "

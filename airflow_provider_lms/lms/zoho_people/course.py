@@ -93,24 +93,30 @@ class CourseReader:
         if not self._by_entities:
             return Snapshot(map(_standing, rows), populated=self._populated)
         self._check_cost(len(rows) * len(self._types))
-        standings = []
+        standings, refusal = [], None
         for row in rows:
-            done = yield from self._entities_done(row)
-            standings.append(Standing(row.learner_id, done=done))
+            try:
+                done = yield from self._entities_done(row)
+            except _REFUSED as error:
+                refusal = error  # the learner may have left the course meanwhile
+            else:
+                standings.append(Standing(row.learner_id, done=done))
+        if refusal is not None and not standings:
+            raise refusal
         return Snapshot(standings, populated=self._populated)
 
     def _rows(self, places: list[str | None], named: tuple[str, ...] | None) -> Rows:
         at_most = None if named is None or self._by_entities else len(named) * len(places)
-        rows: list[CourseProgress] = []
         if at_most is None or self._pages_at_least <= at_most:
-            complete = yield from self._whole(places, at_most, rows)
-            self._populated = self._populated or bool(rows)
+            whole: list[CourseProgress] = []
+            complete = yield from self._whole(places, at_most, whole)
+            self._populated = self._populated or bool(whole)
             if complete:
-                return rows
+                return whole
             self._pages_at_least = (at_most or 0) + 1
-        seen = {row.learner_id for row in rows}
+        rows: list[CourseProgress] = []
         for learner in named or ():
-            for place in () if learner in seen else places:
+            for place in places:
                 try:
                     found = yield self._reading(place, learner_id=learner)
                 except _REFUSED:
