@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -65,7 +66,12 @@ def _measure(name: str, options: argparse.Namespace, url: str, count: Any) -> li
     """Run a contender in a process of its own; it says when the first interval is over."""
     given = [f"--{key}={getattr(options, key)}" for key in ("triggers", "courses", "learners", "interval", "intervals")]
     command = [sys.executable, "-m", "benchmarks.waiting", f"--contender={name}", f"--url={url}", *given]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "AIRFLOW_HOME": home}
+        ) as process,
+    ):
         assert process.stdout is not None
         lines = (line for line in process.stdout if line.startswith("{"))
         if next(lines, None) is None:
@@ -137,7 +143,7 @@ async def _beat(held: list[float]) -> None:
 
 def _learners(lms: ISpring, number: int) -> list[str]:
     users = lms.users
-    first = number * 10 % len(users)
+    first = number // len(lms.courses) * 10 % len(users)
     return [user.id for user in users[first : first + 10]]
 
 

@@ -120,7 +120,7 @@ def test_a_failed_learner_may_try_again(course: Course, mode: str) -> None:
 def test_missing(course: Course, mode: str, choice: str, outcome: str | None) -> None:
     course.account.unenroll(course.users[2], course.course)
     course.after(1, lambda: course.complete(0, 1))
-    found = run(course.sensor(on_missing=choice, timeout=0.3), mode)
+    found = run(course.sensor(on_missing=choice, timeout=0.3 if choice == "wait" else 20), mode)
     rest = course.result(completed=course.ids[:2])
     assert found == (("raised", outcome) if outcome else ("returned", rest))
 
@@ -142,7 +142,8 @@ def test_blocked(course: Course, mode: str, choice: str) -> None:
     blocked = course.lms.ispring.users[-1]
     course.account.record(blocked, course.course, "in_progress")
     course.after(1, lambda: course.complete())
-    found = run(course.sensor(user_ids=[*course.ids, blocked.id], on_blocked=choice, timeout=0.3), mode)
+    timeout = 0.3 if choice == "count" else 20
+    found = run(course.sensor(user_ids=[*course.ids, blocked.id], on_blocked=choice, timeout=timeout), mode)
     met = ("returned", course.result(completed=course.ids))
     assert found == (met if choice == "ignore" else ("raised", "AirflowSensorTimeout"))
 
