@@ -169,7 +169,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         if goal.named is not None and len(goal.named) > _MANY:
             self.log.warning(
                 "%d ids go to the triggerer by way of Airflow's database, which on MySQL holds about 1,200. "
-                "Better wait for the whole course, or for its departments, batch or access dates.",
+                "Better wait for the whole course, or narrow it by the sensor's other parameters.",
                 len(goal.named),
             )
         trigger = CourseCompletionTrigger(

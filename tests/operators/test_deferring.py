@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import Asset, TaskDeferred
 
 from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
@@ -135,8 +135,6 @@ class OfOne:
 
 
 def test_outlets_are_told_of_a_dataset_and_their_watermark_only_moves_on(lms: Simulator, tmp_path: Path) -> None:
-    from airflow.providers.common.compat.sdk import Asset
-
     asset, state, event = Asset("results"), {}, SimpleNamespace(extra={})
     store = SimpleNamespace(get=state.get, set=state.__setitem__)
     found = {**context(), "outlet_events": OfOne(event), "asset_state_store": OfOne(store)}
@@ -154,3 +152,12 @@ def test_outlets_are_told_of_a_dataset_and_their_watermark_only_moves_on(lms: Si
     assert state == {"latest_completion_date": "2020-01-01T00:00:00.5Z"}
     task.execute(found)
     assert state == {"latest_completion_date": latest}
+
+
+def test_outlets_are_told_by_the_retry_too_of_what_an_earlier_try_has_written(lms: Simulator, tmp_path: Path) -> None:
+    task = operator(tmp_path, outlets=[Asset("results")], if_exists="fail")
+    summary = task.execute(context())
+    sent, event = len(lms.ispring.requests), SimpleNamespace(extra={})
+    assert task.execute({**context(), "outlet_events": OfOne(event)}) == summary
+    assert event.extra["uri"] == summary["uri"]
+    assert len(lms.ispring.requests) == sent

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_lms.coordination import CoordinationError
 from airflow_provider_lms.sensors.base import CompletionWatchError, LmsCourseCompletionSensor
 from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
@@ -304,3 +305,15 @@ def _secrets(lms: Simulator, but: tuple[str, ...] = ()) -> list[str]:
     keys = [key for account in accounts for key in (account.client_secret, *account.tokens)]
     learners = [learner.id for learner in lms.zoho.world.everyone]
     return [found for found in (*people, *keys, *learners, lms.zoho.refresh_token) if found not in but]
+
+
+def test_a_store_that_is_away_means_not_yet(lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any) -> None:
+        raise CoordinationError("The store is away.")
+
+    made = ISpringCourseCompletionSensor(task_id="t", course_id=lms.ispring.courses[0].id, required_count=1)
+    with monkeypatch.context() as patched:
+        patched.setattr("airflow_provider_lms.coordination.SharedTokens.take", away)
+        assert not made.poke({})
+    lms.ispring.record(lms.ispring.users[0], lms.ispring.courses[0], "passed")
+    assert made.poke({})
