@@ -1,4 +1,4 @@
-"""What can go wrong between here and an LMS, one class for each thing a caller would do differently."""
+"""The errors of an LMS: one class for each case that a caller would handle differently."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ class LmsError(Exception):
 
     It never holds a body, a token or a learner's data.
 
-    :param message: the whole sentence for the log.
-    :param status: the HTTP status of the answer, if there was one.
+    :param message: the complete sentence for the log.
+    :param status: the HTTP status, if there was a response.
+
+    Example::
+
+        try:
+            pages = list(client.course_results(course_ids=course_id))
+        except LmsError as error:
+            if not error.transient:
+                raise AirflowFailException(str(error))
+            raise
     """
 
     transient: ClassVar[bool] = False
@@ -23,11 +32,11 @@ class LmsError(Exception):
 
 
 class LmsAuthError(LmsError):
-    """The LMS refused the client, the secret or the access token."""
+    """The LMS rejected the client, the secret or the access token."""
 
 
 class LmsTokenRefused(LmsAuthError):
-    """The LMS refused the access token; a new one may do."""
+    """The LMS rejected the access token. A new one may work."""
 
 
 class LmsPermissionError(LmsError):
@@ -35,20 +44,29 @@ class LmsPermissionError(LmsError):
 
 
 class LmsNotFound(LmsError):
-    """The LMS has no such resource or endpoint."""
+    """The LMS has no such object or endpoint."""
 
 
 class LmsBadRequest(LmsError):
-    """The LMS refused a parameter."""
+    """The LMS rejected a parameter."""
+
+
+class LmsInvalidValue(LmsBadRequest):
+    """The LMS rejected the value of a parameter. It may be an id that does not exist."""
+
+
+class LmsUnknownError(LmsError):
+    """The LMS reports an error whose meaning is not known, so it is taken for none of the other cases."""
 
 
 class LmsRateLimited(LmsError):
-    """The LMS, or the request budget set for it, allows no request now.
+    """The LMS, or the connection's own rate limit, allows no request now.
 
-    :param message: the whole sentence for the log.
-    :param status: the HTTP status of the answer, if there was one.
-    :param retry_after: seconds until the next request may go out; None where the LMS did not say.
-    :param locked: whether the LMS has said so, now or to another task; else this side keeps to the budget.
+    :param message: the complete sentence for the log.
+    :param status: the HTTP status, if there was a response.
+    :param retry_after: seconds until the next request may be sent; None if the LMS did not say.
+    :param locked: whether the LMS demands the pause, now or in a response to another task. Otherwise this side holds
+        back to stay within the connection's limits.
     """
 
     transient: ClassVar[bool] = True
@@ -62,13 +80,32 @@ class LmsRateLimited(LmsError):
 
 
 class LmsUnavailable(LmsError):
-    """The LMS did not answer, or answered that it cannot at the moment."""
+    """The LMS did not respond, or responded that it cannot answer at the moment.
+
+    :param message: the complete sentence for the log.
+    :param status: the HTTP status, if there was a response.
+    :param retry_after: seconds after which the LMS asks to try again, if it does.
+    """
+
+    transient: ClassVar[bool] = True
+
+    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, status)
+        self.retry_after = retry_after
+
+
+class LmsBrokenPage(LmsError):
+    """The response is not a complete page of the expected shape. Nothing from it was kept."""
+
+
+class LmsGarbledResponse(LmsBrokenPage):
+    """The response is not the LMS's own: a web page of a gateway, or an empty or damaged body."""
 
     transient: ClassVar[bool] = True
 
 
-class LmsBrokenPage(LmsError):
-    """An answer came that is not a whole page of the expected shape. Nothing of it was kept."""
+class LmsSchemaDrift(LmsError):
+    """The LMS sends fields that are not declared, and the caller allows none."""
 
 
 class LmsTruncatedPage(LmsBrokenPage):

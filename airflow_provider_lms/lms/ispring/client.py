@@ -1,55 +1,79 @@
-"""iSpring Learn: its client."""
+"""The client of iSpring Learn."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any, TypeVar, Unpack, get_args
+from itertools import islice
+from operator import attrgetter
+from typing import TypeVar, Unpack, get_args
 from urllib.parse import quote
 
-from airflow_provider_lms.lms.documents import Resource, Rows, parse
-from airflow_provider_lms.lms.filters import one_of, whole
-from airflow_provider_lms.lms.ispring.listings import AskedFor, Listing, OnUnknownUser, ResultListing
-from airflow_provider_lms.lms.ispring.query import ModuleResultFilters, ResultFilters, result_query
-from airflow_provider_lms.lms.ispring.records import (
-    COURSE_RESULTS,
+from airflow_provider_lms.lms.errors import LmsError, LmsNotFound, LmsPermissionError
+from airflow_provider_lms.lms.excerpt import excerpt
+from airflow_provider_lms.lms.http.documents import parse_document
+from airflow_provider_lms.lms.ispring.listings import LISTINGS
+from airflow_provider_lms.lms.ispring.listings.content import (
+    CONTENTS,
+    COURSE_MODULES,
     COURSES,
-    MODULE_RESULTS,
-    USERS,
+    Content,
+    ContentFilters,
     Course,
+    CourseModule,
+)
+from airflow_provider_lms.lms.ispring.listings.organization import DEPARTMENTS, GROUPS, Department, Group
+from airflow_provider_lms.lms.ispring.listings.people import (
+    ENROLLMENTS,
+    USERS,
+    Enrollment,
+    EnrollmentFilters,
+    User,
+    UserFilters,
+)
+from airflow_provider_lms.lms.ispring.listings.results import (
+    COURSE_RESULTS,
+    MODULE_RESULTS,
     CourseResult,
     LearnerResult,
     ModuleResult,
-    User,
+    ModuleResultFilters,
+    ResultFilters,
 )
-from airflow_provider_lms.lms.paging import Page, by_token
-from airflow_provider_lms.lms.query import Pairs, Query, continuation, position
-from airflow_provider_lms.lms.records import Record
-from airflow_provider_lms.lms.transport import Transport
+from airflow_provider_lms.lms.ispring.reads import TypedReads
+from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser, ResultsReader
+from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.reader import split_query
+from airflow_provider_lms.lms.listing.records import Record
+from airflow_provider_lms.lms.listing.spec import Listing
+from airflow_provider_lms.lms.parameters import parse_choice, parse_ids
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", bound=LearnerResult)
 
+_CONTENT = "/content/{contentId}"
+_MOST_CHECKED = 20
+"""How many courses without rows are looked up at most: each costs a request."""
 
-class ISpringLearnClient:
-    """Reads iSpring Learn. Every listing is an iterator of whole pages, read as they are asked for.
 
-    :param transport: the account to read.
-    :param page_size: rows per page where a call does not say; None leaves it to the LMS (1,000 rows).
+class ISpringLearnClient(TypedReads):
+    """Reads one account of iSpring Learn.
 
-    ``read_ahead`` asks for each page as soon as its token is known, while the page before is decoded and used: faster,
-    at the price of one request too many where a listing is not read to its end.
+    Every listing is a lazy iterator of complete pages of typed records. Ids that do not fit into one URL are split over
+    several requests.
+
+    Example::
+
+        client = ISpringLearnHook().get_conn()
+        for page in client.course_results(completion_statuses=["passed", "complete"]):
+            for result in page.records:
+                print(result.course_title, result.completion_date)
+        client.close()
     """
 
-    def __init__(self, transport: Transport, *, page_size: int | None = None) -> None:
-        self._transport = transport
-        self._page_size = page_size
-        self.read_ahead = False
-
-    @property
-    def base_url(self) -> str:
-        """The API's scheme, host and path prefix."""
-        return self._transport.base_url
+    listings = LISTINGS
 
     def module_results(
         self,
@@ -59,23 +83,24 @@ class ISpringLearnClient:
         start: str | None = None,
         **filters: Unpack[ModuleResultFilters],
     ) -> Iterator[Page[ModuleResult]]:
-        """Results of learners in the modules of their courses, one record per learner, module and enrollment.
+        """Yield results of learners in the modules of their courses: one record per learner, module and enrollment.
 
-        Ids that do not fit into one URL are spread over several requests.
-
-        :param on_unknown_user: ``fail``, or ``skip`` to go on without user ids that the LMS does not know.
-        :param page_size: rows per page.
+        :param on_unknown_user: ``fail``, or ``skip`` to read the others if the LMS does not know some user ids.
+        :param page_size: rows per page; None takes the connection's, else the vendor's 1,000.
         :param start: the ``next`` of an earlier page of the same query.
         :param filters: see :class:`ResultFilters` and :class:`ModuleResultFilters`.
-        :raises ValueError: a parameter cannot be meant as it is given; raised before the first request.
-        :raises LmsBadRequest: the LMS refused a parameter, such as an unknown user id, which is named.
-        :raises LmsError: any other failure; pages that came before it were whole.
+        :raises ValueError: a parameter is invalid; raised before the first request.
+        :raises LmsBadRequest: the LMS rejected a parameter, such as an unknown user id, which is named.
+        :raises LmsError: any other failure; the pages before it were complete.
+
+        Example::
+
+            for page in client.module_results(course_ids="f0e7400a-ca31-11e9-b6fc-0a580af40a22"):
+                print(page.records[0].module_title, page.records[0].progress)
 
         Source: vendor page "Getting User Results on the Course Modules".
         """
-        return self._results(
-            MODULE_RESULTS, ModuleResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start
-        )
+        return self._results(MODULE_RESULTS, filters, on_unknown_user, page_size, start)
 
     def course_results(
         self,
@@ -86,41 +111,27 @@ class ISpringLearnClient:
         start: str | None = None,
         **filters: Unpack[ResultFilters],
     ) -> Iterator[Page[CourseResult]]:
-        """Results of learners in their courses, one record per learner, course and enrollment.
+        """Yield results of learners in their courses: one record per learner, course and enrollment.
 
         Parameters and errors are those of :meth:`module_results`, without ``module_ids`` and ``course_item_ids``, and:
 
-        :param unknown_users: user ids that ``skip`` does not ask for; those that the LMS refuses are added.
+        :param unknown_users: user ids that ``skip`` does not ask for; those that the LMS rejects are added. With it,
+            it is no error if the LMS knows none of the users.
 
         Source: vendor page "Getting User Results on the Courses"; OpenAPI ``GET /learners/results``.
         """
-        return self._results(
-            COURSE_RESULTS, ResultFilters.__optional_keys__, filters, on_unknown_user, page_size, start, unknown_users
-        )
+        return self._results(COURSE_RESULTS, filters, on_unknown_user, page_size, start, unknown_users)
 
-    def course_url(self, course_id: str) -> str | None:
-        """Where the LMS shows a course to a person; None where it does not say. Waits for nothing.
-
-        :raises LmsNotFound: there is no such course, or the role may not see it.
-
-        Source: OpenAPI ``GET /content/{contentId}``, field ``viewUrl``.
-        """
-        path = f"/content/{quote(course_id, safe='')}"
-        found = parse(self._transport.get(path, shown="/content/{contentId}", patient=False))
-        item = found.get("contentItem", found) if isinstance(found, dict) else {}
-        url = item.get("viewUrl") if isinstance(item, dict) else None
-        return url if isinstance(url, str) else None
-
-    def requests(self, **filters: Unpack[ResultFilters]) -> int:
-        """How many requests course results take at the least, since ids are spread that do not fit into one URL.
+    def count_requests(self, **filters: Unpack[ResultFilters]) -> int:
+        """How many requests course results take at least, since a long list of ids is split.
 
         :param filters: see :class:`ResultFilters`.
-        :raises ValueError: a parameter cannot be meant as it is given.
+        :raises ValueError: a parameter is invalid.
         """
-        return len(self._parts(COURSE_RESULTS, result_query((), filters)))
+        return len(split_query(COURSE_RESULTS.query(filters), self.base_url))
 
     def courses(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Course]]:
-        """Courses that the API key's role may see: ids and titles, to map over and to join results with.
+        """Yield the courses that the API key's role may see: ids and titles, to map over and to join results with.
 
         :param page_size: rows per page.
         :param start: the ``next`` of an earlier page.
@@ -128,89 +139,164 @@ class ISpringLearnClient:
 
         Source: OpenAPI ``GET /contents``.
         """
+        return self.read(COURSES, page_size=page_size, start=start)
 
-        def courses_only(rows: Rows[Course], _: Query) -> list[Course]:
-            return [row for row in rows.records if row.content_item_type in (None, "Course")]
-
-        query = Query((*self._paging(page_size), ("contentTypes[]", "Course")), {})
-        return self._pages(Listing(self._transport, COURSES, courses_only, self.read_ahead), query, start)
-
-    def users(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[User]]:
-        """User accounts that the API key's role may see: ids, names, e-mail addresses, departments.
+    def contents(
+        self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[ContentFilters]
+    ) -> Iterator[Page[Content]]:
+        """Yield the content of all types that the API key's role may see: courses, learning tracks, quizzes and others.
 
         :param page_size: rows per page.
-        :param start: the ``next`` of an earlier page.
+        :param start: the ``next`` of an earlier page of the same query.
+        :param filters: see :class:`ContentFilters`.
+        :raises LmsPermissionError: the role may not read content.
+
+        Source: OpenAPI ``GET /contents``.
+        """
+        return self.read(CONTENTS, page_size=page_size, start=start, **filters)
+
+    def course_modules(self, course_id: str) -> Iterator[Page[CourseModule]]:
+        """Yield the modules of a course, in one page. ``client.read("course_modules")`` reads those of all courses.
+
+        :param course_id: the course.
+        :raises LmsNotFound: there is no such course.
+
+        Source: vendor page "Getting a List of Course Content and Trainings".
+        """
+        return self.read(COURSE_MODULES, course_id=course_id)
+
+    def users(
+        self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[UserFilters]
+    ) -> Iterator[Page[User]]:
+        """Yield the user accounts that the API key's role may see: ids, names, e-mail addresses, departments.
+
+        :param page_size: rows per page.
+        :param start: the ``next`` of an earlier page of the same query.
+        :param filters: see :class:`UserFilters`.
         :raises LmsPermissionError: the role may not read users.
 
         Source: OpenAPI ``GET /users/v2``.
         """
+        return self.read(USERS, page_size=page_size, start=start, **filters)
 
-        def with_profiles(rows: Rows[User], _: Query) -> list[User]:
-            for row in rows.records:
-                row.fields = _profile(row.fields)
-            return rows.records
+    def departments(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Department]]:
+        """Yield the departments: ids, names, codes, their place in the organization, and who supervises them.
 
-        return self._pages(
-            Listing(self._transport, USERS, with_profiles, self.read_ahead), Query(self._paging(page_size), {}), start
-        )
+        :param page_size: rows per page.
+        :param start: the ``next`` of an earlier page.
+        :raises LmsPermissionError: the role may not read departments.
+
+        Source: OpenAPI ``GET /departments``.
+        """
+        return self.read(DEPARTMENTS, page_size=page_size, start=start)
+
+    def groups(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Group]]:
+        """Yield the groups of users. ``client.read("group_members")`` tells who is in them.
+
+        :param page_size: rows per page.
+        :param start: the ``next`` of an earlier page.
+        :raises LmsPermissionError: the role may not read groups.
+
+        Source: OpenAPI ``GET /groups``.
+        """
+        return self.read(GROUPS, page_size=page_size, start=start)
+
+    def enrollments(
+        self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[EnrollmentFilters]
+    ) -> Iterator[Page[Enrollment]]:
+        """Yield enrollments: who is enrolled in which course, until when, and with which certificate.
+
+        :param page_size: rows per page.
+        :param start: the ``next`` of an earlier page of the same query.
+        :param filters: see :class:`EnrollmentFilters`.
+        :raises LmsPermissionError: the role may not read enrollments.
+
+        Source: vendor page "Getting a List of Enrollments"; OpenAPI ``GET /enrollments``.
+        """
+        return self.read(ENROLLMENTS, page_size=page_size, start=start, **filters)
+
+    def known_course(self, course_id: str) -> Iterator[Page[Course]]:
+        """Yield one empty page if there is such a course, or if the role may not see whether there is.
+
+        :raises LmsNotFound: there is no such course.
+
+        Source: OpenAPI ``GET /content/{contentId}``.
+        """
+        try:
+            self._transport.get(_content_path(course_id), shown_path=_CONTENT)
+        except LmsPermissionError:
+            log.debug("The role may not read content, so it is not known whether course %s exists.", course_id)
+        except LmsNotFound as error:
+            raise LmsNotFound(
+                f"course_id: iSpring Learn has no course {excerpt(course_id)}, or the role may not see it.",
+                error.status,
+            ) from None
+        yield Page([], 1, None)
+
+    def with_known_courses(self, pages: Iterator[Page[R]], course_ids: object) -> Iterator[Page[R]]:
+        """Yield the same pages, and then check whether those courses exist that no row was about.
+
+        iSpring answers for an unknown course as for one without results.
+
+        :param pages: of a listing whose rows have a course.
+        :param course_ids: the courses that were asked for; None for no filter.
+        :raises LmsNotFound: there is no such course.
+        """
+        missing = {each.casefold(): each for each in parse_ids("course_ids", course_ids) or ()}
+        for page in pages:
+            yield page
+            if missing:
+                for course_id in set(map(attrgetter("course_id"), page.records)):
+                    missing.pop(course_id.casefold(), None)
+        for course_id in islice(missing.values(), _MOST_CHECKED):
+            try:
+                list(self.known_course(course_id))
+            except LmsNotFound:
+                raise
+            except LmsError as error:
+                log.info("%s It is not known whether course %s exists.", error, course_id)
+
+    def course_url(self, course_id: str) -> str | None:
+        """Where the LMS shows a course to a person; None if it does not say. Does not wait or retry.
+
+        :raises LmsNotFound: there is no such course, or the role may not see it.
+
+        Source: OpenAPI ``GET /content/{contentId}``, field ``viewUrl``.
+        """
+        found = parse_document(self._transport.get(_content_path(course_id), shown_path=_CONTENT, retry=False))
+        item = found.get("contentItem", found) if isinstance(found, dict) else {}
+        url = item.get("viewUrl") if isinstance(item, dict) else None
+        return url if isinstance(url, str) else None
 
     def check(self) -> None:
-        """Read one row of the course results, to see whether the account may be read.
+        """Read one row of the course results, to see whether the account can be read.
 
-        :raises LmsError: what stands in the way.
+        :raises LmsError: why it cannot.
         """
         next(self.course_results(page_size=1))
 
-    def close(self) -> None:
-        """Close the connections to the LMS."""
-        self._transport.close()
-
     def _results(
         self,
-        resource: Resource[S],
-        known: frozenset[str],
-        given: Mapping[str, Any],
+        listing: Listing[S],
+        filters: Mapping[str, object],
         on_unknown_user: OnUnknownUser,
         page_size: int | None,
         start: str | None,
         unknown_users: set[str] | None = None,
     ) -> Iterator[Page[S]]:
-        if unknown := given.keys() - known:
-            raise TypeError(f"{resource.path} has no filter {', '.join(sorted(unknown))}.")
-        one_of("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
-        query = result_query(self._paging(page_size), given)
-        unknown = set() if unknown_users is None else unknown_users
-        listing = ResultListing(self._transport, resource, AskedFor(query), self.read_ahead, on_unknown_user, unknown)
-        return self._pages(listing, query, start)
-
-    def _parts(self, resource: Resource[Any], query: Query) -> list[Query]:
-        return query.split(_URL_LENGTH - _TOKEN_ROOM - len(self.base_url + resource.path))
-
-    def _paging(self, page_size: int | None) -> Pairs:
-        size = self._page_size if page_size is None else page_size
-        return () if size is None else (("pageSize", str(whole("page_size", size))),)
-
-    def _pages(self, listing: Listing[R], query: Query, start: str | None) -> Iterator[Page[R]]:
-        first, token = position(start)
-        parts = self._parts(listing.resource, query)
-
-        def walk(token: str | None) -> Iterator[Page[R]]:
-            for index, part in enumerate(parts[first:], start=first):
-                for rows in by_token(partial(listing.read, part), token):
-                    yield Page(rows.records, listing.pages, continuation(index, len(parts), rows.next))
-                token = None
-
-        return walk(token)
+        parse_choice("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
+        query = listing.query(filters, page_size=self._page_size if page_size is None else page_size)
+        return ResultsReader(
+            self._transport,
+            listing,
+            query,
+            self._decoder(listing),
+            prefetch=self.prefetch,
+            on_unknown_user=on_unknown_user,
+            unknown=set() if unknown_users is None else unknown_users,
+            may_know_nobody=unknown_users is not None,
+        ).pages(start)
 
 
-_URL_LENGTH = 4_000
-_TOKEN_ROOM = 500
-
-
-def _profile(fields: Any) -> Any:
-    """A user's profile by upper-case name; it comes as a list of names and values, or as an object."""
-    if isinstance(fields, list):
-        fields = {field.get("name"): field.get("value") for field in fields if isinstance(field, dict)}
-    if isinstance(fields, dict):
-        return {str(name).upper(): value for name, value in fields.items()}
-    return fields
+def _content_path(course_id: str) -> str:
+    return f"/content/{quote(course_id, safe='')}"

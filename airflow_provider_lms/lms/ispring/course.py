@@ -1,136 +1,170 @@
-"""Who stands where in a course of iSpring Learn, read by as few requests as will do."""
+"""The progress of learners in a course of iSpring Learn, read by as few requests as possible."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from airflow_provider_lms.lms.completion import Key, Snapshot, Standing, Statuses
-from airflow_provider_lms.lms.errors import LmsBadRequest
-from airflow_provider_lms.lms.filters import Range, one_id
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.course.progress import (
+    LEARNER_ID,
+    CourseSnapshot,
+    IdKind,
+    LearnerIds,
+    LearnerProgress,
+    StatusMeanings,
+)
+from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
+from airflow_provider_lms.lms.course.readers import CourseQuery
+from airflow_provider_lms.lms.errors import LmsInvalidValue
 from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
-from airflow_provider_lms.lms.ispring.records import COMPLETION_STATUSES, CourseResult
-from airflow_provider_lms.lms.plan import Plan, Read, Reading
+from airflow_provider_lms.lms.ispring.listings.results import COMPLETION_STATUSES, CourseResult, ResultFilters
+from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.parameters import parse_id
 
-Wanted: TypeAlias = Mapping[Key, Iterable[str]]
-Standings: TypeAlias = Generator[Reading[Standing], Read[Standing], list[Standing]]
+ENROLLMENT_ID: IdKind = "enrollment_id"
 
-STATUSES = Statuses(
+STATUSES = StatusMeanings(
     completed=("complete", "passed", "accepted"), unsuccessful=("failed", "declined"), known=COMPLETION_STATUSES
 )
 """What iSpring's words mean. The vendor calls none of the unsuccessful ones final."""
 
-_ROUNDS_UNKNOWN = 10
-"""After so many readings a user id is asked for again that the LMS did not know: to search for it costs requests."""
+_ROUNDS_BETWEEN_SEARCHES = 10
+"""After so many readings a user id that the LMS did not know is asked for again. Each search costs requests."""
 
-_FILTERS: Mapping[Key, str] = {"learner_id": "user_ids", "enrollment_id": "enrollment_ids"}
+_Progress: TypeAlias = Generator[ListingRequest[LearnerProgress], ListingResult[LearnerProgress], list[LearnerProgress]]
+
+
+class ISpringCourseQuery(CourseQuery, frozen=True, kw_only=True, omit_defaults=True):
+    """What to read of a course of iSpring Learn.
+
+    :param department_ids: only learners of these departments.
+    :param access_date: only those enrolled in this range, as ISO 8601 texts.
+    """
+
+    department_ids: tuple[str, ...] | None = None
+    access_date: tuple[str | None, str | None] | None = None
 
 
 @dataclass(frozen=True)
-class _Accounts:
-    """The accounts of one listing: rows do not tell their status, so each is asked for apart."""
+class _AccountGroup:
+    """Accounts that are read together. A row does not hold its account's status, so each group is read separately."""
 
-    statuses: tuple[str, ...]
+    user_statuses: tuple[str, ...]
     blocked: bool
 
-    def standing(self, row: CourseResult) -> Standing:
-        overdue = bool(row.is_overdue) or (row.due_date is not None and row.due_date < datetime.now(UTC))
-        return Standing(
+    def progress(self, row: CourseResult) -> LearnerProgress:
+        return LearnerProgress(
             learner_id=row.user_id,
-            enrollment_id=row.enrollment_id,
+            other_ids={} if row.enrollment_id is None else {ENROLLMENT_ID: row.enrollment_id},
             status=row.completion_status,
             access_date=row.access_date,
-            overdue=overdue,
+            overdue=bool(row.is_overdue) or (row.due_date is not None and row.due_date < clock.utcnow()),
             blocked=self.blocked,
+            # Without the date nobody knows which enrollment is the latest.
+            uncertain="accessDate" in row.extra,
         )
 
 
-_ACTIVE = _Accounts(("1",), blocked=False)
-_BLOCKED = _Accounts(("3", "5"), blocked=True)
+_ACTIVE = _AccountGroup(("1",), blocked=False)
+_BLOCKED = _AccountGroup(("3", "5"), blocked=True)
 
 
-class CourseReader:
+class ISpringCourseReader:
     """Reads a course again and again.
 
-    It is read whole or by ids, whichever takes fewer requests; how many pages it has is learned by reading.
+    The whole course is read, or only the named learners, whichever takes fewer requests. How many pages the course has
+    is learned by reading.
 
-    :param client: the account to read.
-    :param course_id: the course.
-    :param department_ids: only learners of these departments.
-    :param access_date: only those assigned in this range.
-    :raises ValueError: a parameter cannot be meant as it is given.
+    :param client: the account to read; it is closed with the reader.
+    :param query: what to read.
+    :raises ValueError: a field of the query is invalid.
     """
 
-    def __init__(
-        self,
-        client: ISpringLearnClient,
-        *,
-        course_id: str,
-        department_ids: Iterable[str] | str | None = None,
-        access_date: Range | None = None,
-    ) -> None:
+    def __init__(self, client: ISpringLearnClient, query: ISpringCourseQuery) -> None:
         self._client = client
-        access = None if access_date is None else (access_date[0], access_date[1])
-        self._filters: dict[str, Any] = {
-            "course_ids": one_id("course_id", course_id),
-            "department_ids": department_ids,
-            "access_date": access,
+        self._course = parse_id("course_id", query.course_id)
+        self._course_exists = False
+        self._filters: ResultFilters = {
+            "course_ids": self._course,
+            "department_ids": query.department_ids,
+            "access_date": query.access_date,
         }
-        client.course_results(**self._filters)  # checks them; nothing is sent before a page is taken
-        self._pages_at_least = {_ACTIVE: 1, _BLOCKED: 1}
+        client.count_requests(**self._filters)  # checks the filters; sends nothing
+        self._least_pages = {_ACTIVE: 1, _BLOCKED: 1}
         self._unknown: set[str] = set()
         self._rounds = 0
 
     def close(self) -> None:
-        """Close the client's connections to the LMS."""
+        """Close the connections to the LMS."""
         self._client.close()
 
-    def plan(self, wanted: Wanted | None) -> Plan[Snapshot]:
-        """Where learners stand.
+    def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:
+        """Read the progress of learners.
 
-        :param wanted: ids of those who matter, by what they are; None is everybody.
+        :param learners: those that matter, by user ids or enrollment ids; None is everybody.
+        :param again: ask again for user ids that the LMS did not know.
+        :raises LmsNotFound: there is no such course.
         """
-        if self._rounds % _ROUNDS_UNKNOWN == 0:
+        if again or self._rounds % _ROUNDS_BETWEEN_SEARCHES == 0:
             self._unknown.clear()
         self._rounds += 1
-        standings = yield from self._standings(_ACTIVE, wanted)
-        rest = None if wanted is None else _without(wanted, standings)
+        progress = yield from self._progress(_ACTIVE, learners)
+        rest = None if learners is None else _not_found(learners, progress)
         if rest is None or any(rest.values()):
-            standings += yield from self._standings(_BLOCKED, rest)
-        return Snapshot(standings)
+            progress += yield from self._progress(_BLOCKED, rest)
+        if not progress and not self._course_exists:
+            # iSpring answers for an unknown course as for one in which nobody is.
+            yield ListingRequest(lambda _: self._client.known_course(self._course), lambda row: row)
+        self._course_exists = True
+        self._client.report_drift()
+        return CourseSnapshot(progress)
 
-    def _standings(self, accounts: _Accounts, wanted: Wanted | None) -> Standings:
-        if wanted is None:
-            found = yield self._reading(accounts)
-            return found.kept
-        by_ids: list[dict[str, Any]] = [{_FILTERS[key]: tuple(ids)} for key, ids in wanted.items() if ids]
-        requests = sum(self._client.requests(**{**self._filters, **ids}) for ids in by_ids)
-        if requests > 1 and self._pages_at_least[accounts] <= requests:
-            found = yield self._reading(accounts, at_most=requests)
-            if found.complete:
-                return found.kept
-            self._pages_at_least[accounts] = requests + 1
-        kept: list[Standing] = []
-        for ids in by_ids:
+    def _progress(self, group: _AccountGroup, learners: LearnerIds | None) -> _Progress:
+        whole_course: ResultFilters = {**self._filters, "user_statuses": group.user_statuses}
+        if learners is None:
+            result = yield self._request(group, whole_course)
+            return result.kept
+        by_ids = _by_ids(whole_course, learners)
+        requests = sum(self._client.count_requests(**filters) for filters in by_ids)
+        if requests > 1 and self._least_pages[group] <= requests:
+            result = yield self._request(group, whole_course, max_pages=requests)
+            if result.complete:
+                return result.kept
+            self._least_pages[group] = requests + 1
+        kept: list[LearnerProgress] = []
+        for filters in by_ids:
             try:
-                skip = {"on_unknown_user": "skip", "unknown_users": self._unknown}
-                found = yield self._reading(accounts, {**ids, **skip})
-            except LmsBadRequest:
-                # Only user ids are searched for the one that the LMS does not know.
-                found = yield self._reading(accounts)
-            kept += found.kept
+                result = yield self._request(group, filters)
+            except LmsInvalidValue:
+                # An unknown user id was skipped, but an unknown enrollment id makes the LMS reject the request.
+                result = yield self._request(group, whole_course)
+            kept += result.kept
         return kept
 
-    def _reading(
-        self, accounts: _Accounts, ids: Mapping[str, Any] | None = None, at_most: int | None = None
-    ) -> Reading[Standing]:
-        filters = {**self._filters, **(ids or {}), "user_statuses": accounts.statuses}
-        return Reading(lambda start: self._client.course_results(**filters, start=start), accounts.standing, at_most)
+    def _request(
+        self, group: _AccountGroup, filters: ResultFilters, max_pages: int | None = None
+    ) -> ListingRequest[LearnerProgress]:
+        def pages(start: str | None) -> Iterator[Page[CourseResult]]:
+            return self._client.course_results(
+                **filters, on_unknown_user="skip", unknown_users=self._unknown, start=start
+            )
+
+        return ListingRequest(pages, group.progress, max_pages)
 
 
-def _without(wanted: Wanted, found: Iterable[Standing]) -> dict[Key, list[str]]:
-    """Those who have not been found."""
-    seen = {key: {(getattr(each, key) or "").casefold() for each in found} for key in wanted}
-    return {key: [name for name in ids if name.casefold() not in seen[key]] for key, ids in wanted.items()}
+def _by_ids(filters: ResultFilters, learners: LearnerIds) -> list[ResultFilters]:
+    """The filters for the named learners: one listing for user ids, and one for enrollment ids."""
+    found: list[ResultFilters] = []
+    if users := tuple(learners.get(LEARNER_ID, ())):
+        found.append({**filters, "user_ids": users})
+    if enrollments := tuple(learners.get(ENROLLMENT_ID, ())):
+        found.append({**filters, "enrollment_ids": enrollments})
+    return found
+
+
+def _not_found(learners: LearnerIds, progress: Iterable[LearnerProgress]) -> Mapping[IdKind, list[str]]:
+    """The named learners who are not among those read."""
+    seen = {kind: {(each.id_of(kind) or "").casefold() for each in progress} for kind in learners}
+    return {kind: [name for name in ids if name.casefold() not in seen[kind]] for kind, ids in learners.items()}

@@ -1,47 +1,46 @@
-"""Who has completed a course of Zoho People, whose dates have no documented format: all learners are read."""
+"""Who has completed a course of Zoho People. Its dates have no documented format, so everybody is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from airflow_provider_lms.lms.completion import Goal
-from airflow_provider_lms.lms.news import AT_MOST, Completion
-from airflow_provider_lms.lms.plan import Plan
+from airflow_provider_lms.lms.course.criteria import Criteria
+from airflow_provider_lms.lms.course.evaluation import evaluate
+from airflow_provider_lms.lms.course.event_cursor import MAX_TRACKED, Completion
+from airflow_provider_lms.lms.course.read_flow import ReadFlow
+from airflow_provider_lms.lms.course.readers import CompletionsQuery
 from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people.course import STATUSES, CourseReader
+from airflow_provider_lms.lms.zoho_people.course import STATUSES, ZohoPeopleCourseQuery, ZohoPeopleCourseReader
 
 
-class CompletionsReader:
-    """Reads a course again and again.
+class ZohoPeopleCompletionsReader:
+    """Reads the completions of a course again and again.
 
-    :param client: the account to read.
-    :param course_id: the course.
-    :param completed_statuses: Zoho's words for a completed course; None takes the usual ones.
+    :param client: the account to read; it is closed with the reader.
+    :param query: what to read.
+    :raises ValueError: a field of the query is invalid.
     """
 
     dated = False
 
-    def __init__(
-        self, client: ZohoPeopleClient, *, course_id: str, completed_statuses: Iterable[str] | str | None = None
-    ) -> None:
-        self._reader = CourseReader(client, course_id=course_id)
-        self._statuses = STATUSES.given(completed_statuses)
+    def __init__(self, client: ZohoPeopleClient, query: CompletionsQuery) -> None:
+        self._reader = ZohoPeopleCourseReader(client, ZohoPeopleCourseQuery(course_id=query.course_id))
+        self._statuses = STATUSES.replaced_by(query.completed_statuses)
 
-    def plan(self, since: datetime) -> Plan[list[Completion]]:  # noqa: ARG002
-        """Who has completed it, whenever that was.
+    def read_flow(self, since: datetime) -> ReadFlow[list[Completion]]:  # noqa: ARG002
+        """Read who has completed the course, whenever that was.
 
-        :raises ValueError: more than can be kept apart.
+        :raises ValueError: more learners have completed it than can be tracked.
         """
-        snapshot = yield from self._reader.plan(None)
-        done = snapshot.judge(Goal(statuses=self._statuses)).completed
-        if len(done) > AT_MOST:
+        snapshot = yield from self._reader.read_flow(None)
+        completed = evaluate(Criteria(statuses=self._statuses), snapshot).completed
+        if len(completed) > MAX_TRACKED:
             raise ValueError(
-                f"course_id: {len(done):,} learners have completed the course, and without dates no more than "
-                f"{AT_MOST:,} can be kept apart. Wait for it by a sensor, or read it whole."
+                f"course_id: {len(completed):,} learners have completed the course. Without dates, no more than "
+                f"{MAX_TRACKED:,} can be tracked. Use a sensor, or read the whole course regularly."
             )
-        return [Completion(learner) for learner in done]
+        return [Completion(learner) for learner in completed]
 
     def close(self) -> None:
-        """Close the client's connections to the LMS."""
+        """Close the connections to the LMS."""
         self._reader.close()

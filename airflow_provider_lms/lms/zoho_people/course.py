@@ -1,180 +1,193 @@
-"""Who stands where in a course of Zoho People, read by as few calls as will do."""
+"""The progress of learners in a course of Zoho People, read by as few calls as possible."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import math
+from collections.abc import Generator, Iterator
 from typing import Literal, TypeAlias, get_args
 
-from airflow_provider_lms.lms.completion import Key, Snapshot, Standing, Statuses
-from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
-from airflow_provider_lms.lms.filters import ids, one_id, one_of
-from airflow_provider_lms.lms.paging import Page
-from airflow_provider_lms.lms.plan import Plan, Read, Reading
+from airflow_provider_lms.lms.course.progress import (
+    LEARNER_ID,
+    CourseSnapshot,
+    LearnerIds,
+    LearnerProgress,
+    StatusMeanings,
+)
+from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
+from airflow_provider_lms.lms.course.readers import CourseQuery
+from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids
+from airflow_provider_lms.lms.zoho_people.batches import batches_flow
 from airflow_provider_lms.lms.zoho_people.client import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people.records import CourseProgress, EntityProgress, entity_type_numbers
+from airflow_provider_lms.lms.zoho_people.error_codes import UNKNOWN_ID
+from airflow_provider_lms.lms.zoho_people.listings.progress import CourseProgress, EntityProgress, parse_entity_types
+from airflow_provider_lms.lms.zoho_people.once_more import once_more
 
 Measure: TypeAlias = Literal["course_progress", "entity_progress"]
-Wanted: TypeAlias = Mapping[Key, Iterable[str]]
-Rows: TypeAlias = Generator[Reading[CourseProgress], Read[CourseProgress], list[CourseProgress]]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 
-STATUSES = Statuses(completed=("completed", "complete"))
-"""What Zoho's words mean; only these are known to be completed, and no other word is documented."""
+STATUSES = StatusMeanings(completed=("completed", "complete"))
+"""What Zoho's words mean. Only these are known to mean completed, and no other word is documented."""
 
-_REFUSED = (LmsNotFound, LmsBadRequest)
+_DECISIVE = {"completionStatus", "completionPercentage"}
+"""The fields that say whether a course is completed."""
 
-
-def batches_of(client: ZohoPeopleClient, course_id: str) -> Plan[list[str | None]]:
-    """The batches of a blended course in an order of their own; None alone for a self-paced one, which has none.
-
-    What Zoho answers for the batches of a self-paced course is not documented: none, or a refusal.
-    """
-    try:
-        found = yield Reading(lambda start: client.batches(course_id, start=start or 0), lambda batch: batch.batch_id)
-    except _REFUSED:
-        return [None]
-    return [*sorted(set(found.kept))] or [None]
+_Rows: TypeAlias = Generator[ListingRequest[CourseProgress], ListingResult[CourseProgress], list[CourseProgress]]
+_IsComplete: TypeAlias = Generator[ListingRequest[CourseProgress], ListingResult[CourseProgress], bool]
 
 
-class CourseReader:
-    """Reads a course again and again.
+class ZohoPeopleCourseQuery(CourseQuery, frozen=True, kw_only=True, omit_defaults=True):
+    """What to read of a course of Zoho People.
 
-    It is read whole or learner by learner, whichever takes fewer calls; how many pages it has is learned by reading.
-
-    :param client: the account to read.
-    :param course_id: the course.
     :param batch_id: the batch of a blended course; None is all its batches.
     :param measure: ``course_progress``, or ``entity_progress``: all mandatory entities, which takes a call for each
-        learner and type.
-    :param entity_types: types that count by ``entity_progress``; None is all of them.
+        learner and entity type.
+    :param entity_types: the types that count for ``entity_progress``; None is all of them.
     :param completed_statuses: Zoho's words for a completed entity.
-    :param most_seconds: how long the calls by ``entity_progress`` may take at the budget.
-    :raises ValueError: a parameter cannot be meant as it is given.
+    :param max_seconds: how long the calls for ``entity_progress`` may take at the rate limit; None is no limit.
     """
 
-    def __init__(
-        self,
-        client: ZohoPeopleClient,
-        *,
-        course_id: str,
-        batch_id: str | None = None,
-        measure: Measure = "course_progress",
-        entity_types: Iterable[int | str] | int | str | None = None,
-        completed_statuses: Iterable[str] = STATUSES.completed,
-        most_seconds: float | None = None,
-    ) -> None:
+    batch_id: str | None = None
+    measure: Measure = "course_progress"
+    entity_types: tuple[int | str, ...] | None = None
+    completed_statuses: tuple[str, ...] = STATUSES.completed
+    max_seconds: float | None = None
+
+
+class ZohoPeopleCourseReader:
+    """Reads a course again and again.
+
+    The whole course is read, or only the named learners one by one, whichever takes fewer calls. How many pages the
+    course has is learned by reading.
+
+    :param client: the account to read; it is closed with the reader.
+    :param query: what to read.
+    :raises ValueError: a field of the query is invalid.
+    """
+
+    def __init__(self, client: ZohoPeopleClient, query: ZohoPeopleCourseQuery) -> None:
         self._client = client
-        self._course = one_id("course_id", course_id)
-        self._batch = None if batch_id is None else one_id("batch_id", batch_id)
-        self._by_entities = one_of("measure", measure, get_args(Measure)) == "entity_progress"
-        self._types = entity_type_numbers("entity_types", entity_types)
-        self._completed = frozenset(ids("completed_statuses", list(completed_statuses)) or ())
-        self._most_seconds = most_seconds
-        self._pages_at_least = 1
+        self._course = parse_id("course_id", query.course_id)
+        self._batch = None if query.batch_id is None else parse_id("batch_id", query.batch_id)
+        self._by_entities = parse_choice("measure", query.measure, MEASURES) == "entity_progress"
+        self._types = parse_entity_types("entity_types", query.entity_types)
+        self._completed = frozenset(parse_ids("completed_statuses", query.completed_statuses) or ())
+        self._max_seconds = query.max_seconds
+        self._least_pages = 1
         self._populated = False
 
     def close(self) -> None:
-        """Close the client's connections to the LMS."""
+        """Close the connections to the LMS."""
         self._client.close()
 
-    def plan(self, wanted: Wanted | None) -> Plan[Snapshot]:
-        """Where learners stand.
+    def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:  # noqa: ARG002
+        """Read the progress of learners.
 
-        :param wanted: ids of those who matter, by what they are; None is everybody.
-        :raises ValueError: ``entity_progress`` takes longer than ``most_seconds``.
+        :param learners: those that matter; None is everybody.
+        :param again: makes no difference: Zoho is asked for every learner each time.
+        :raises ValueError: ``entity_progress`` takes longer than ``max_seconds``.
         """
-        named = None if wanted is None else tuple(wanted.get("learner_id", ()))
-        places: list[str | None] = [self._batch]
+        named = None if learners is None else tuple(learners.get(LEARNER_ID, ()))
+        batches: list[str | None] = [self._batch]
         if self._batch is None:
-            places = yield from batches_of(self._client, self._course)
-        rows = yield from self._rows(places, named)
+            batches = yield from batches_flow(self._client.batches, self._course)
+        rows = yield from self._rows(batches, named)
         if named is not None:
-            known = frozenset(named)
-            rows = [row for row in rows if row.learner_id in known]
+            wanted = frozenset(named)
+            rows = [row for row in rows if row.learner_id in wanted]
+        self._client.report_drift()
         if not self._by_entities:
-            return Snapshot(map(_standing, rows), populated=self._populated)
+            return CourseSnapshot(map(_progress, rows), populated=self._populated)
         self._check_cost(len(rows) * len(self._types))
-        standings, refusal = [], None
+        progress, rejection = [], None
         for row in rows:
             try:
                 done = yield from self._entities_done(row)
-            except _REFUSED as error:
-                refusal = error  # the learner may have left the course meanwhile
+            except UNKNOWN_ID as error:
+                rejection = error  # the learner may have left the course meanwhile
             else:
-                standings.append(Standing(row.learner_id, done=done))
-        if refusal is not None and not standings:
-            raise refusal
-        return Snapshot(standings, populated=self._populated)
+                progress.append(LearnerProgress(row.learner_id, done=done))
+        if rejection is not None and not progress:
+            raise rejection
+        return CourseSnapshot(progress, populated=self._populated)
 
-    def _rows(self, places: list[str | None], named: tuple[str, ...] | None) -> Rows:
-        at_most = None if named is None or self._by_entities else len(named) * len(places)
-        if at_most is None or self._pages_at_least <= at_most:
-            whole: list[CourseProgress] = []
-            complete = yield from self._whole(places, at_most, whole)
-            self._populated = self._populated or bool(whole)
+    def _rows(self, batches: list[str | None], named: tuple[str, ...] | None) -> _Rows:
+        max_pages = None if named is None or self._by_entities else len(named) * len(batches)
+        if max_pages is None or self._least_pages <= max_pages:
+            everybody: list[CourseProgress] = []
+            complete = yield from self._read_everybody(batches, max_pages, everybody)
+            self._populated = self._populated or bool(everybody)
             if complete:
-                return whole
-            self._pages_at_least = (at_most or 0) + 1
+                return everybody
+            self._least_pages = (max_pages or 0) + 1
         rows: list[CourseProgress] = []
         for learner in named or ():
-            for place in places:
+            for batch in batches:
                 try:
-                    found = yield self._reading(place, learner_id=learner)
-                except _REFUSED:
+                    result = yield self._request(batch, learner_id=learner)
+                except UNKNOWN_ID:
                     continue
-                rows += found.kept
+                rows += result.kept
         return rows
 
-    def _whole(
-        self, places: list[str | None], at_most: int | None, rows: list[CourseProgress]
-    ) -> Generator[Reading[CourseProgress], Read[CourseProgress], bool]:
-        """Add everybody's rows; return whether these are all, since no more than ``at_most`` pages are read."""
+    def _read_everybody(
+        self, batches: list[str | None], max_pages: int | None, rows: list[CourseProgress]
+    ) -> _IsComplete:
+        """Append everybody's rows; return whether these are all, since at most ``max_pages`` are read."""
         pages = 0
-        for place in places:
-            if pages == at_most:
+        for batch in batches:
+            if pages == max_pages:
                 return False
-            found = yield self._reading(place, None if at_most is None else at_most - pages)
-            rows += found.kept
-            pages += found.pages
-            if not found.complete:
+            result = yield self._request(batch, None if max_pages is None else max_pages - pages)
+            rows += result.kept
+            pages += result.pages
+            if not result.complete:
                 return False
         return True
 
-    def _reading(
-        self, place: str | None, at_most: int | None = None, learner_id: str | None = None
-    ) -> Reading[CourseProgress]:
+    def _request(
+        self, batch: str | None, max_pages: int | None = None, learner_id: str | None = None
+    ) -> ListingRequest[CourseProgress]:
         def pages(start: str | None) -> Iterator[Page[CourseProgress]]:
-            return self._client.course_progress(self._course, batch_id=place, learner_id=learner_id, start=start or 0)
+            return once_more(
+                lambda: self._client.course_progress(self._course, batch_id=batch, learner_id=learner_id, start=start)
+            )
 
-        return Reading(pages, lambda row: row, at_most)
+        return ListingRequest(pages, lambda row: row, max_pages)
 
-    def _entities_done(self, row: CourseProgress) -> Plan[bool]:
+    def _entities_done(self, row: CourseProgress) -> ReadFlow[bool]:
         entities: list[EntityProgress] = []
         for number in self._types:
 
             def pages(start: str | None, number: int = number) -> Iterator[Page[EntityProgress]]:
                 return self._client.entity_progress(
-                    self._course, row.learner_id, number, batch_id=row.batch_id, start=start or 0
+                    self._course, row.learner_id, number, batch_id=row.batch_id, start=start
                 )
 
-            found = yield Reading(pages, lambda entity: entity)
-            entities += found.kept
+            result = yield ListingRequest(pages, lambda entity: entity)
+            entities += result.kept
         # Where the LMS does not say, an entity is taken as mandatory.
         counted = [each for each in entities if each.is_mandatory is not False] or entities
         return bool(counted) and all((each.status or "").casefold() in self._completed for each in counted)
 
     def _check_cost(self, calls: int) -> None:
-        needed = self._client.limits.seconds(calls)
-        if self._most_seconds is not None and needed > self._most_seconds:
+        needed = self._client.limits.seconds_for(calls)
+        if self._max_seconds is not None and needed > self._max_seconds:
             raise ValueError(
-                f"measure: 'entity_progress' takes {calls:,} calls, which are {needed:,.0f} s at the connection's "
-                f"budget and more than the poke_interval of {self._most_seconds:,.0f} s. Name fewer learner_ids or "
-                "entity_types, raise poke_interval, or take 'course_progress'."
+                f"measure: 'entity_progress' takes {calls:,} calls, which is {needed:,.0f} s at the connection's rate "
+                f"limit and more than the poke_interval of {self._max_seconds:,.0f} s. Name fewer learner_ids or "
+                "entity_types, raise poke_interval, or use 'course_progress'."
             )
 
 
-def _standing(row: CourseProgress) -> Standing:
+def _progress(row: CourseProgress) -> LearnerProgress:
     try:
         percentage = float(str(row.completion_percentage).removesuffix("%"))
     except ValueError:
         percentage = 0.0
-    return Standing(row.learner_id, status=row.completion_status, done=percentage >= 100)
+    return LearnerProgress(
+        row.learner_id,
+        status=row.completion_status,
+        done=100 <= percentage < math.inf,
+        uncertain=bool(_DECISIVE & row.extra.keys()),
+    )

@@ -1,0 +1,1 @@
+"""Course completion: who must have completed a course, and whether they have."""

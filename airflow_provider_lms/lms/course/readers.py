@@ -1,0 +1,61 @@
+"""What the course readers of every LMS are asked, and what they can do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from airflow_provider_lms.lms.course.event_cursor import Completion
+from airflow_provider_lms.lms.course.progress import CourseSnapshot, LearnerIds
+from airflow_provider_lms.lms.course.read_flow import ReadFlow
+
+
+class CourseQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What to read of a course. Can be stored as JSON. An LMS adds its own fields.
+
+    :param course_id: the course.
+    """
+
+    course_id: str
+
+
+class CompletionsQuery(CourseQuery, frozen=True, kw_only=True, omit_defaults=True):
+    """Whose completion to watch for.
+
+    :param completed_statuses: the LMS's words for a completed course; None takes the usual ones.
+    """
+
+    completed_statuses: tuple[str, ...] | None = None
+
+
+class CourseReader(Protocol):
+    """Reads the progress of a course's learners, again and again."""
+
+    def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:
+        """Read the progress of learners.
+
+        :param learners: those that matter; None is everybody.
+        :param again: ask again for learners whom the LMS did not know.
+        """
+
+    def close(self) -> None:
+        """Close the connections to the LMS."""
+
+
+class CompletionsReader(Protocol):
+    """Reads who has completed a course, again and again."""
+
+    @property
+    def dated(self) -> bool:
+        """Whether completions have dates."""
+
+    def read_flow(self, since: datetime) -> ReadFlow[list[Completion]]:
+        """Read who has completed the course.
+
+        :param since: completions from this date on; all of them if they have no dates.
+        """
+
+    def close(self) -> None:
+        """Close the connections to the LMS."""

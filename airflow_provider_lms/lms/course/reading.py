@@ -1,0 +1,76 @@
+"""Readings of a course, and when a verdict may rest on them."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from airflow_provider_lms.lms.course.criteria import Criteria
+from airflow_provider_lms.lms.course.evaluation import Evaluation, evaluate
+from airflow_provider_lms.lms.course.progress import CourseSnapshot, LearnerIds
+from airflow_provider_lms.lms.course.read_flow import ReadFlow, observed
+from airflow_provider_lms.lms.course.readers import CourseReader
+
+
+class CourseReading:
+    """One reading of a course, or two that confirm each other. Each criteria is evaluated only once.
+
+    Learners come and go while a course is read, so one reading of several pages may miss somebody who has not completed
+    it. A verdict that ends the waiting therefore needs a second reading that comes to the same verdict.
+
+    :param snapshot: what was read; of two readings, what both have found.
+    :param one_page: whether it took only one page, so that nobody can have moved meanwhile.
+    :param consistent: False if learners came or went while a listing was read. No verdict rests on such a reading.
+    :param again: whether learners whom the LMS did not know before were asked for again.
+    :param readings: the readings that this one is made of, if there are several.
+    """
+
+    def __init__(
+        self,
+        snapshot: CourseSnapshot,
+        *,
+        one_page: bool,
+        consistent: bool,
+        again: bool = False,
+        readings: tuple[CourseReading, ...] = (),
+    ) -> None:
+        self.again = again
+        self._snapshot = snapshot
+        self._one_page = one_page
+        self._consistent = consistent
+        self._readings = readings
+        self._evaluations: dict[Criteria, Evaluation] = {}
+
+    def evaluate(self, criteria: Criteria) -> Evaluation:
+        """The evaluation of this reading. It is open where the readings do not agree."""
+        if criteria not in self._evaluations:
+            found = evaluate(criteria, self._snapshot)
+            verdicts = {found.outcome, *(each.evaluate(criteria).outcome for each in self._readings)}
+            if len(verdicts) > 1 or not self._consistent:
+                found = structs.replace(found, outcome="open")
+            self._evaluations[criteria] = found
+        return self._evaluations[criteria]
+
+    def needs_confirmation(self, criteria: Criteria) -> bool:
+        """Whether the verdict would end the waiting, and one reading is not enough for it."""
+        evaluation = self.evaluate(criteria)
+        is_sure = self._one_page and not evaluation.missing and not evaluation.no_id_matched
+        return evaluation.outcome != "open" and not self._readings and not is_sure
+
+    def confirmed_by(self, second: CourseReading) -> CourseReading:
+        """Both readings as one. A learner who is open in either is open."""
+        return CourseReading(
+            self._snapshot.joined(second._snapshot),
+            one_page=False,
+            consistent=self._consistent and second._consistent,
+            readings=(self, second),
+        )
+
+
+def reading_flow(reader: CourseReader, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseReading]:
+    """Read a course.
+
+    :param learners: those that matter; None is everybody.
+    :param again: this is the second reading: learners whom the LMS did not know are asked for again.
+    """
+    snapshot, listings = yield from observed(reader.read_flow(learners, again=again))
+    return CourseReading(snapshot, one_page=listings.pages <= 1, consistent=listings.consistent, again=again)

@@ -1,0 +1,1 @@
+"""HTTP exchanges with an LMS: session, retries, tokens, rate limits, documents."""

@@ -1,0 +1,152 @@
+"""When a failed call is tried again. Workers and the triggerer follow the same rules."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import tenacity
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_LONG_WAIT = 10.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long to go on trying, in seconds.
+
+    Timeouts, resets, truncated bodies, HTTP 408 and 5xx are outages. Rate limits, locks and the wait for a token are
+    limits, and so is an outage whose response says in ``Retry-After`` when to come back. Every other error is final.
+
+    :param max_wait: how long one call may wait for a limit. 0 never tries again.
+    :param outage_seconds: how long an outage may last, from its first error on; never more than ``max_wait``. What the
+        call waited for a limit before does not count.
+    :param longest_lock: a pause that the LMS demands is not waited for if it is this long or longer; None is no limit.
+    """
+
+    max_wait: float = 900.0
+    outage_seconds: float = 120.0
+    longest_lock: float | None = None
+
+    def run(self, attempt: Callable[[], T]) -> T:
+        """Call ``attempt`` until it succeeds, on a worker.
+
+        :raises LmsError: the last error, when this policy gives up.
+        """
+        return tenacity.Retrying(sleep=clock.sleep, **self._strategy())(attempt)
+
+    async def run_async(
+        self, attempt: Callable[[], Awaitable[T]], on_long_wait: Callable[[LmsError], None] = lambda _: None
+    ) -> T:
+        """Await ``attempt`` until it succeeds, on an event loop.
+
+        :param on_long_wait: called with the error before a wait of 10 seconds or more.
+        :raises LmsError: the last error, when this policy gives up.
+        """
+        retrying = tenacity.AsyncRetrying(sleep=clock.sleep_async, **self._strategy(on_long_wait))
+        result: T = await retrying(attempt)
+        return result
+
+    def _strategy(self, on_long_wait: Callable[[LmsError], None] = lambda _: None) -> dict[str, Any]:
+        started = clock.monotonic()
+        outage = _Outage()
+
+        def delay(state: tenacity.RetryCallState) -> float:
+            error = _error(state)
+            if _wait_asked_for(error):
+                outage.end()
+                return _limit_delay(error, state)
+            return outage.delay()
+
+        def gives_up(state: tenacity.RetryCallState) -> bool:
+            # tenacity's own stop conditions count by the system's clock.
+            error, now = _error(state), clock.monotonic()
+            if _wait_asked_for(error):
+                return self._limit_is_too_long(error, now - started + state.upcoming_sleep)
+            return now - outage.started + state.upcoming_sleep > min(self.max_wait, self.outage_seconds)
+
+        def announce(state: tenacity.RetryCallState) -> None:
+            error = _error(state)
+            _log_wait(error, state.upcoming_sleep)
+            if state.upcoming_sleep >= _LONG_WAIT:
+                on_long_wait(error)
+
+        return {
+            "retry": tenacity.retry_if_exception(lambda error: isinstance(error, LmsError) and error.transient),
+            "wait": delay,
+            "stop": gives_up,
+            "before_sleep": announce,
+            "reraise": True,
+        }
+
+    def _limit_is_too_long(self, error: LmsError, waited: float) -> bool:
+        longest = math.inf if self.longest_lock is None else self.longest_lock
+        locked = error.retry_after or 0.0 if isinstance(error, LmsRateLimited) and error.locked else 0.0
+        return waited > self.max_wait or (locked > 0 and locked >= longest)
+
+
+class _Outage:
+    """Errors in a row that are no limits."""
+
+    def __init__(self) -> None:
+        self.started = 0.0
+        self._errors = 0
+
+    def end(self) -> None:
+        self._errors = 0
+
+    def delay(self) -> float:
+        """Count one more error; return the seconds to wait."""
+        if not self._errors:
+            self.started = clock.monotonic()
+        self._errors += 1
+        return _growing_delay(self._errors)
+
+
+def _wait_asked_for(error: LmsError) -> bool:
+    """Whether this is a limit, or an outage for which the LMS says when to come back."""
+    return isinstance(error, LmsRateLimited) or (isinstance(error, LmsUnavailable) and error.retry_after is not None)
+
+
+def _limit_delay(error: LmsError, state: tenacity.RetryCallState) -> float:
+    asked = error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None
+    if asked is None:
+        return _growing_delay(state.attempt_number)
+    if _is_own_limit(error):
+        return asked
+    # Everybody who met the lock would come back at the same moment.
+    return asked + random.uniform(0, min(5.0, 0.1 + asked / 10))  # noqa: S311
+
+
+def _growing_delay(errors: int) -> float:
+    return float(min(2 ** (errors - 1), 30)) + random.uniform(0, 1)  # noqa: S311
+
+
+def _log_wait(error: LmsError, seconds: float) -> None:
+    if _is_own_limit(error):
+        level = logging.INFO if seconds >= _LONG_WAIT else logging.DEBUG
+    else:
+        level = logging.WARNING if seconds >= 1 else logging.INFO
+    log.log(level, "%s Trying again in %.1f s.", error, seconds)
+
+
+def _is_own_limit(error: LmsError) -> bool:
+    """Whether this side holds the request back. Then the time to wait is exact, and no cause for alarm."""
+    return isinstance(error, LmsRateLimited) and error.status is None
+
+
+def _error(state: tenacity.RetryCallState) -> LmsError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, LmsError):
+        raise TypeError("Only an LmsError is tried again.")
+    return error

@@ -1,0 +1,123 @@
+"""An HTTP session that keeps a deadline, and reports when a request has left."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from airflow_provider_lms import __version__
+from airflow_provider_lms.lms.http.deadline import Deadline, DeadlineResponse
+
+
+def open_session(accept: str, deadline: Deadline, on_sent: Callable[[], None]) -> requests.Session:
+    """A session with connections of its own.
+
+    :param accept: the ``Accept`` header.
+    :param deadline: what each exchange keeps to. A SOCKS proxy keeps to it only roughly: its own handshake has the
+        timeout that the request is sent with.
+    :param on_sent: called when all bytes of a request are on their way.
+    """
+    session = _Session()
+    # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
+    session.auth = lambda request: request
+    session.headers.update(
+        {
+            "Accept": accept,
+            # Only what read_body() can decompress within a bound, whatever else is installed.
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": f"airflow-provider-lms/{__version__}",
+        }
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(deadline, on_sent))
+    return session
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is followed.
+
+        ``allow_redirects=False`` alone is not enough: requests then still parses the Location, which may fail, and
+        reads the whole body, however large.
+        """
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, deadline: Deadline, on_sent: Callable[[], None]) -> None:
+        self._options: dict[str, Any] = {"deadline": deadline, "on_sent": on_sent}
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes()
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = self._pool_classes()
+        return manager
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """A response without what this package does not use.
+
+        requests would look for an encoding in the Content-Type here. Its older releases raise an AttributeError for
+        ``text/html; charset``.
+        """
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers.update(resp.headers)
+        response.raw = resp
+        response.request = req
+        response.url = req.url or ""
+        return response
+
+    def _pool_classes(self) -> dict[str, Any]:
+        # A pool hands what it does not know on to its connections.
+        return {"http": partial(_HttpPool, **self._options), "https": partial(_HttpsPool, **self._options)}
+
+
+class _HttpConnection(HTTPConnection):
+    def __init__(self, *args: Any, deadline: Deadline, on_sent: Callable[[], None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._deadline, self._on_sent = deadline, on_sent
+        self.response_class = partial(DeadlineResponse, deadline=deadline)  # type: ignore[assignment]
+
+    def request(self, *args: Any, **options: Any) -> None:
+        super().request(*args, **options)
+        self._on_sent()
+
+    def _new_conn(self) -> socket.socket:
+        """As urllib3 does it, within the deadline."""
+        try:
+            sock = self._deadline.connect(self._dns_host, self.port or 0, self.socket_options, self.source_address)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except UnicodeError as error:  # a host name that the DNS cannot have
+            raise NewConnectionError(self, "The host name is invalid.") from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, "The connection was not accepted in time.") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"No connection: {error}") from error
+        sys.audit("http.client.connect", self, self.host, self.port)
+        return sock
+
+
+class _HttpsConnection(_HttpConnection, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection

@@ -1,0 +1,314 @@
+"""All HTTP of this package: every request is authorized, counted, limited in time and retried here."""
+
+from __future__ import annotations
+
+import hmac
+import math
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused, LmsUnavailable
+from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
+from airflow_provider_lms.lms.http.exchange import DEFAULT_MAX_BODY_BYTES, DEFAULT_TIMEOUT, Exchanger, Params
+from airflow_provider_lms.lms.http.rate_limit import RateLimiter, RateLimits, RetryAfter
+from airflow_provider_lms.lms.http.response import Response, error_of_status
+from airflow_provider_lms.lms.http.retry import RetryPolicy
+
+T = TypeVar("T")
+
+_SENT_SECONDS = 0.02
+_CLOSE_SECONDS = 0.5
+_UP = "/.."
+
+
+class Transport:
+    """Sends requests to one LMS account. A call returns a successful response or raises an :class:`LmsError`.
+
+    A rejected access token is renewed once per call.
+
+    :param base_url: scheme, host and path prefix of the API.
+    :param grant: how to request a token, and how to send it.
+    :param tokens: where the token is kept, for everybody who uses the account.
+    :param rate_limiter: asked before each request to ``base_url``, by everybody who uses the account.
+    :param error_of: the error that a response stands for; None for a success.
+    :param accept: the ``Accept`` header.
+    :param timeout: seconds that one request may take, from connecting to the last byte.
+    :param max_body_bytes: the largest body of a response, decompressed.
+    :param retry: how long to go on trying.
+    :param on_token: called with each access token that is used, so that a log can mask it.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        grant: Grant,
+        *,
+        tokens: TokenStore,
+        rate_limiter: RateLimiter,
+        error_of: Callable[[Response], LmsError | None] = error_of_status,
+        accept: str = "application/json",
+        timeout: float = DEFAULT_TIMEOUT,
+        max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+        retry: RetryPolicy | None = None,
+        on_token: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.base_url = base_url
+        self._grant = grant
+        self._tokens = tokens
+        self._rate_limiter = rate_limiter
+        self._error_of = error_of
+        self._exchanger = Exchanger(accept, timeout=timeout, max_body_bytes=max_body_bytes)
+        self._retry = RetryPolicy() if retry is None else retry
+        self._on_token = on_token
+        self._reported_token: str | None = None
+        self._prefetched: _Prefetched | None = None
+        self._prefetch_thread: ThreadPoolExecutor | None = None
+
+    @property
+    def limits(self) -> RateLimits:
+        """The account's request limits."""
+        return self._rate_limiter.limits
+
+    def get(
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        page: int | None = None,
+        shown_path: str | None = None,
+        retry: bool = True,
+    ) -> Response:
+        """Send ``GET`` below the base URL.
+
+        :param path: begins with a slash. Each ``/..`` at its beginning leaves a part of the base URL's path, for an API
+            beside the one that the base URL names; requests resolves it before it sends.
+        :param params: query parameters in order; names may repeat.
+        :param page: the page number, for messages.
+        :param shown_path: the path for messages, if the real one holds a person's id.
+        :param retry: wait for limits and outages, and try again.
+        """
+        call = _call_name(shown_path or path, page)
+        prefetched = self._take_prefetched(path, params)
+
+        def attempt() -> Response:
+            nonlocal prefetched
+            first, prefetched = prefetched, None
+            return self._authorized(call, path, params, first)
+
+        return self._retry.run(attempt) if retry else attempt()
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        page: int | None = None,
+        shown_path: str | None = None,
+    ) -> Response:
+        """Send ``POST`` with a JSON body below the base URL.
+
+        It is not tried again, apart from a rejected token. For a call that only reads, :meth:`retrying` does that.
+
+        :param body: becomes the JSON body.
+        """
+        self._drop_prefetched()
+        return self._authorized(_call_name(shown_path or path, page, "POST"), path, (), body=body)
+
+    def retrying(self, attempt: Callable[[], T]) -> T:
+        """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
+        return self._retry.run(attempt)
+
+    def prefetch(
+        self, path: str, params: Params = (), *, page: int | None = None, shown_path: str | None = None
+    ) -> None:
+        """Send in advance what the next ``get`` will ask for, while the caller does something else.
+
+        Nothing is sent if that would mean to wait. The thread does the exchange and nothing else. Tokens, the rate
+        limiter and whatever Airflow hears of them stay in the caller's thread: on Airflow 3.0 and 3.1 a worker must not
+        be talked to from two threads.
+        """
+        self._drop_prefetched()
+        try:
+            token, _ = self._token()
+        except LmsError:
+            return  # get() will meet the same error, and retries
+        if self._rate_limiter.acquire() is not None:
+            return
+        if self._prefetch_thread is None:
+            self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
+        url, call = self.base_url + path, _call_name(shown_path or path, page)
+        sent, header = threading.Event(), self._authorization(token)
+        response = self._prefetch_thread.submit(
+            self._exchanger.send, "GET", url, call, params=params, header=header, on_sent=sent.set
+        )
+        self._prefetched = _Prefetched(path, params, token, response)
+        # Wait until the request bytes are sent. Otherwise the caller would start to decode, which holds the GIL, and
+        # the request would leave only after that.
+        sent.wait(_SENT_SECONDS)
+
+    def close(self) -> None:
+        """Close the connections to the LMS, whether or not a prefetched response has come."""
+        is_over = False
+        try:
+            is_over = self._drop_prefetched(patience=_CLOSE_SECONDS)
+        finally:
+            if self._prefetch_thread is not None:
+                self._prefetch_thread.shutdown(wait=is_over)
+            self._exchanger.close()
+            self._rate_limiter.cancel()
+
+    def disguise(self, text: str) -> str:
+        """Stands for a text where others may read it. Only with the account's credentials can it be computed."""
+        key = repr(sorted(self._grant.form().items())).encode()
+        return hmac.digest(key, text.encode(), "sha256").hex()[:32]
+
+    def lock_seconds_left(self) -> float:
+        """How long the account is still locked for all tasks, in seconds; 0 if it is not."""
+        return max(self._rate_limiter.lock_seconds_left(), self._tokens.lock_seconds_left())
+
+    def lift_lock(self) -> None:
+        """End the account's lock, for all tasks."""
+        self._rate_limiter.lift_lock()
+        self._tokens.lift_lock()
+
+    def _authorized(
+        self,
+        call: str,
+        path: str,
+        params: Params,
+        prefetched: _Prefetched | None = None,
+        *,
+        body: Mapping[str, object] | None = None,
+    ) -> Response:
+        token = self._token()[0] if prefetched is None else prefetched.token
+        renewed = False
+        while True:
+            try:
+                return self._send(call, path, params, token, prefetched, body)
+            except LmsTokenRefused:
+                if renewed:
+                    raise
+                # Another process may have renewed the token already. Only one requested here ends the search.
+                token, renewed = self._token(rejected=token)
+                prefetched = None
+
+    def _send(
+        self,
+        call: str,
+        path: str,
+        params: Params,
+        token: str,
+        prefetched: _Prefetched | None,
+        body: Mapping[str, object] | None,
+    ) -> Response:
+        if prefetched is None and (not_now := self._rate_limiter.acquire()) is not None:
+            raise _limited(call, not_now)
+        try:
+            if prefetched is None:
+                url, header = self.base_url + path, self._authorization(token)
+                method = "GET" if body is None else "POST"
+                response = self._exchanger.send(method, url, call, params=params, json=body, header=header)
+            else:
+                response = prefetched.response.result()
+        finally:
+            self._rate_limiter.release()
+        error = self._error_of(response)
+        if error is None:
+            return response
+        if isinstance(error, LmsRateLimited):
+            error.retry_after = self._rate_limiter.block(error.retry_after)
+        raise _with_retry_after(error, response)
+
+    def _take_prefetched(self, path: str, params: Params) -> _Prefetched | None:
+        prefetched = self._prefetched
+        if prefetched is not None and (prefetched.path, prefetched.params) == (path, params):
+            self._prefetched = None
+            return prefetched
+        self._drop_prefetched()
+        return None
+
+    def _drop_prefetched(self, patience: float | None = None) -> bool:
+        """Wait for a response that nobody asked for: the session serves one thread at a time.
+
+        :param patience: seconds after which the exchange is ended; None waits until it is over.
+        :return: whether it is over.
+        """
+        if self._prefetched is None:
+            return True
+        response, self._prefetched = self._prefetched.response, None
+        try:
+            if wait_for([response], patience).not_done:
+                self._exchanger.abort()
+                # A name that the operating system still looks up cannot be interrupted. It ends by itself.
+                wait_for([response], patience)
+            return response.done()
+        finally:
+            self._rate_limiter.release()
+
+    def _token(self, rejected: str | None = None) -> tuple[str, bool]:
+        """The account's token, and whether this call has requested it from the LMS."""
+        taken = self._tokens.take(rejected, self._exchanger.timeout)
+        requested = taken is None
+        if taken is None:
+            taken = self._request_token()
+        elif not isinstance(taken, str):
+            raise _limited(f"POST {urlsplit(self._grant.url).path}", taken)
+        if taken != self._reported_token:
+            self._on_token(taken)
+            self._reported_token = taken
+        return taken, requested
+
+    def _request_token(self) -> str:
+        call = f"POST {urlsplit(self._grant.url).path}"
+        try:
+            accept = {"Accept": "application/json"}
+            response = self._exchanger.send("POST", self._grant.url, call, form=self._grant.form(), header=accept)
+            try:
+                token = self._grant.token(response)
+            except LmsError as error:
+                raise _with_retry_after(error, response) from None
+            if not is_sendable(token.value):
+                raise LmsAuthError(
+                    f"{call}: the access token has characters that an HTTP header cannot carry. "
+                    "Check the connection's host, and where access tokens are requested.",
+                    response.status,
+                )
+        except BaseException as error:
+            self._tokens.give_up((error.retry_after or 0.0) if isinstance(error, LmsRateLimited) else 0.0)
+            raise
+        self._tokens.put(token.value, token.expires_in)
+        return token.value
+
+    def _authorization(self, token: str) -> dict[str, str]:
+        return {"Authorization": self._grant.header(token)}
+
+
+class _Prefetched(NamedTuple):
+    """A request that was sent in advance."""
+
+    path: str
+    params: Params
+    token: str
+    response: Future[Response]
+
+
+def _call_name(path: str, page: int | None, method: str = "GET") -> str:
+    return f"{method} {path.replace(_UP, '')}" + ("" if page is None else f", page {page}")
+
+
+def _limited(call: str, not_now: RetryAfter) -> LmsRateLimited:
+    # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
+    seconds = round(not_now.seconds, 3)
+    message = f"{call}: {not_now.reason} for another {math.ceil(seconds)} s."
+    return LmsRateLimited(message, retry_after=seconds, locked=not_now.locked)
+
+
+def _with_retry_after(error: LmsError, response: Response) -> LmsError:
+    """The error, with the time that the LMS asks to wait in an outage."""
+    if isinstance(error, LmsUnavailable) and error.retry_after is None:
+        error.retry_after = response.retry_after
+    return error

@@ -1,0 +1,1 @@
+"""Listings: how they are declared, paged, decoded and read."""

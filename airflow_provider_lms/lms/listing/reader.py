@@ -1,0 +1,123 @@
+"""Reads a query of a listing page by page: splits it, sends it, prefetches, decodes and checks each page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Generic, TypeVar
+
+from airflow_provider_lms.lms.http.transport import Transport
+from airflow_provider_lms.lms.listing.decoder import PageDecoder
+from airflow_provider_lms.lms.listing.guard import FilterGuard
+from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.pagers import DecodedPage
+from airflow_provider_lms.lms.listing.query import Query
+from airflow_provider_lms.lms.listing.records import Record
+from airflow_provider_lms.lms.listing.spec import Listing
+from airflow_provider_lms.lms.listing.units import Unit, read_units
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Record)
+
+# No LMS documents how long a URL may be; 4,000 characters pass the usual servers and proxies.
+_URL_LENGTH = 4_000
+_TOKEN_LENGTH = 500
+
+
+class ListingReader(Generic[R]):
+    """Reads one query of one listing.
+
+    :param transport: the account to read.
+    :param listing: what to read.
+    :param query: what to ask for.
+    :param decoder: decodes the listing's pages.
+    :param prefetch: request each page as soon as its token is known, while the page before is decoded and used.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        listing: Listing[R],
+        query: Query,
+        decoder: PageDecoder[R],
+        *,
+        prefetch: bool = False,
+    ) -> None:
+        self.listing = listing
+        self.query = query
+        self._transport = transport
+        self._decoder = decoder
+        self._prefetch = prefetch
+        self._guard = FilterGuard(listing, query)
+        self._pages = 0
+
+    def pages(self, start: str | None = None) -> Iterator[Page[R]]:
+        """Every page, lazily.
+
+        :param start: the ``next`` of an earlier page of the same query.
+        :raises ValueError: not such a continuation; raised before the first request.
+        :raises LmsError: a page could not be read; the pages before it were complete.
+        """
+        by_post = self.listing.method == "POST"  # a body may be long
+        parts = [self.query] if by_post else split_query(self.query, self._transport.base_url)
+        if not self.query.id_lists:
+            return self._walk(parts[0], self.listing.pager.check(start))
+        return read_units([Unit(str(index), partial(self._part, part)) for index, part in enumerate(parts)], start)
+
+    def fetch(self, query: Query, position: str) -> DecodedPage[R]:
+        """The page at a position. A response that is damaged on its way is asked for again."""
+        return self._transport.retrying(partial(self._attempt, query, position))
+
+    def _attempt(self, query: Query, position: str) -> DecodedPage[R]:
+        pager = self.listing.pager
+        if self.listing.method == "POST":
+            response = self._transport.post(query.path, query.body(), page=self._pages + 1, shown_path=query.shown_path)
+            return self._decoder.decode(response, query)
+        response = self._transport.get(
+            query.path,
+            (*query.params(), *pager.params(position)),
+            page=self._pages + 1,
+            shown_path=query.shown_path,
+            retry=False,
+        )
+        if self._prefetch and (following := pager.peek(response)) is not None:
+            ahead = (*query.params(), *pager.params(following))
+            self._transport.prefetch(query.path, ahead, page=self._pages + 2, shown_path=query.shown_path)
+        return self._decoder.decode(response, query)
+
+    def _part(self, query: Query, start: str | None) -> Iterator[Page[R]]:
+        return self._walk(query, self.listing.pager.check(start))
+
+    def _walk(self, query: Query, position: str) -> Iterator[Page[R]]:
+        pager = self.listing.pager
+        for page, following in pager.walk(partial(self.fetch, query), position, self.listing.identify):
+            self._pages += 1
+            if not page.consistent:
+                log.warning(
+                    "%s: records came or went while the listing was read, also when it was read once more. It may lack "
+                    "some of them.",
+                    page.call,
+                )
+            records = self._guard.check(page.call, page.records, query)
+            if self.listing.refine is not None:
+                records = self.listing.refine(records)
+            yield Page(
+                records,
+                self._pages,
+                following,
+                resumable=pager.resumable or following is None,
+                misfits=page.misfits,
+                new_fields=page.new_fields,
+                consistent=page.consistent,
+                record=self.listing.record,
+            )
+
+
+def split_query(query: Query, base_url: str) -> list[Query]:
+    """The queries that a query is split into, so that each fits into one URL.
+
+    :raises ValueError: the parameters that cannot be split do not fit; the longest is named.
+    """
+    return query.split(_URL_LENGTH - _TOKEN_LENGTH - len(base_url + query.path))

@@ -1,0 +1,1 @@
+"""Records as columns, for files and for Arrow."""
