@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import tenacity
 
-from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Snapshot, Store
+from airflow_provider_lms import clock
+from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Store, StoredState
 
 T = TypeVar("T")
 
 _BUSY_SECONDS = 30.0
+_LONGEST_UPTIME = 1e10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clock (ahead REAL NOT NULL, latest REAL NOT NULL);
 INSERT INTO clock SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM clock);
@@ -30,8 +31,8 @@ def _is_busy(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-# SQLite waits for most locks by itself, but not where another process makes the file, or closes it as the last one.
-_PATIENCE = tenacity.Retrying(
+# SQLite itself waits for most locks, but not while another process creates the file, or closes it as the last one.
+_WHILE_BUSY = tenacity.Retrying(
     retry=tenacity.retry_if_exception(_is_busy),
     wait=tenacity.wait_random(0.002, 0.05),
     stop=tenacity.stop_after_delay(_BUSY_SECONDS),
@@ -42,10 +43,11 @@ _PATIENCE = tenacity.Retrying(
 class LocalStore(Store):
     """States in a file that only its owner can read.
 
-    Its clock is the machine's monotonic one, which all processes of a host share and no correction moves. That one
-    starts anew with the machine; this one then goes on from the latest time it has seen, as if no time had passed.
+    The store goes by the machine's monotonic clock, which all processes of a host share and no correction moves. That
+    clock starts again when the machine does. The store then continues from the latest time it has seen, as if no time
+    had passed.
 
-    :param path: the file; made where there is none. Not on a network file system, whose locks SQLite cannot trust.
+    :param path: the file; it is created if there is none. Not on a network file system: SQLite cannot trust its locks.
     """
 
     reach = "on this host only"
@@ -55,34 +57,39 @@ class LocalStore(Store):
         self._mutex = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
-    def _get(self, key: str) -> Snapshot:
-        def read(connection: sqlite3.Connection) -> Snapshot:
-            ahead, latest, raw = connection.execute(
+    def _get(self, key: str) -> StoredState:
+        def read(connection: sqlite3.Connection) -> StoredState:
+            row = connection.execute(
                 "SELECT ahead, latest, (SELECT state FROM states WHERE key = ?) FROM clock", (key,)
             ).fetchone()
-            return Snapshot(raw, max(time.monotonic() + ahead, latest))
+            ahead, latest = _clock_of(row)
+            return StoredState(row[2], max(clock.monotonic() + ahead, latest))
 
         return self._with_connection(read)
 
-    def _swap(self, key: str, rewrite: Callable[[Snapshot], bytes]) -> None:
+    def _swap(self, key: str, rewrite: Callable[[StoredState], bytes]) -> None:
         def write(connection: sqlite3.Connection) -> None:
             with _transaction(connection):
                 now = _tick(connection)
                 row = connection.execute("SELECT state FROM states WHERE key = ?", (key,)).fetchone()
-                raw = rewrite(Snapshot(row and row[0], now))
+                raw = rewrite(StoredState(row and row[0], now))
                 connection.execute("REPLACE INTO states VALUES (?, ?, ?)", (key, raw, now))
 
         self._with_connection(write)
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            result: T = _PATIENCE.copy()(self._try, work)
+            result: T = _WHILE_BUSY.copy()(self._try, work)
             return result
         except (OSError, sqlite3.Error) as error:
             raise CoordinationError(
-                f"{self._path}, by which tasks share request budget and access token, cannot be used ({error}). "
-                "Make it readable and writable for the user who runs Airflow, or set [lms] coordination_url."
+                f"{self._path}, where tasks share the rate limit and the access token, cannot be used ({error}). "
+                "Make it readable and writable for the user who runs Airflow, or set [lms] coordination_url. "
+                f"If it is damaged: {self._repair()}"
             ) from error
+
+    def _repair(self, key: str = "") -> str:  # noqa: ARG002
+        return f"stop the tasks, delete {self._path} and the files beside it, and tasks start counting anew."
 
     def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._mutex:
@@ -93,14 +100,14 @@ class LocalStore(Store):
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # To close a file that is a database already would undo the locks that this process has on it.
+        # Closing a file that is a database already would release the locks that this process has on it.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if self._path.stat().st_mode & 0o077:
             self._path.chmod(0o600)
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            # In this mode a commit waits for no disk, and yet no crash of the machine leaves a broken file.
+            # In this mode a commit does not wait for the disk, and a crash of the machine still leaves a sound file.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             with _transaction(connection):
@@ -126,8 +133,19 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _tick(connection: sqlite3.Connection) -> float:
-    ahead, latest = connection.execute("SELECT ahead, latest FROM clock").fetchone()
-    here = time.monotonic()
+    ahead, latest = _clock_of(connection.execute("SELECT ahead, latest FROM clock").fetchone())
+    here = clock.monotonic()
     now: float = max(here + ahead, latest)
     connection.execute("UPDATE clock SET ahead = ?, latest = ?", (now - here, now))
     return now
+
+
+def _clock_of(row: Sequence[object] | None) -> tuple[float, float]:
+    """The clock's two numbers. At a nonsensical time, every lock and every limit would be past, or would last forever.
+
+    :raises sqlite3.DatabaseError: the file is damaged.
+    """
+    numbers = [each for each in row[:2] if isinstance(each, float | int)] if row is not None else []
+    if len(numbers) == 2 and all(abs(each) < _LONGEST_UPTIME for each in numbers):
+        return float(numbers[0]), float(numbers[1])
+    raise sqlite3.DatabaseError("its clock is damaged")

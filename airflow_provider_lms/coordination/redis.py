@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Snapshot, Store
+from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Store, StoredState
 
 _PREFIX = "airflow-provider-lms:"
-_ANSWER_SECONDS = 5.0
+_RESPONSE_SECONDS = 5.0
 _TRIES = 3
 
 
@@ -17,7 +17,7 @@ class RedisStore(Store):
     """States in Redis, on the Redis server's clock.
 
     :param url: ``redis://``, ``rediss://`` or ``unix://``, as the Redis client reads it.
-    :raises CoordinationError: the Redis client is not installed, or this is no URL it reads.
+    :raises CoordinationError: the Redis client is not installed, or it cannot read this URL.
     """
 
     across_hosts = True
@@ -29,7 +29,7 @@ class RedisStore(Store):
             from redis.retry import Retry
         except ImportError:
             raise CoordinationError(
-                "[lms] coordination_url names Redis, whose client is not installed: "
+                "[lms] coordination_url names a Redis server, but the Redis client is not installed: "
                 "pip install 'airflow-provider-lms[redis]'."
             ) from None
         self._failure: type[Exception] = redis.RedisError
@@ -38,22 +38,22 @@ class RedisStore(Store):
         try:
             self._client = redis.Redis.from_url(
                 url,
-                socket_timeout=_ANSWER_SECONDS,
-                socket_connect_timeout=_ANSWER_SECONDS,
+                socket_timeout=_RESPONSE_SECONDS,
+                socket_connect_timeout=_RESPONSE_SECONDS,
                 retry=Retry(ExponentialBackoff(cap=1.0, base=0.1), _TRIES),
             )
         except ValueError as error:
             raise CoordinationError(f"[lms] coordination_url: {error}") from None
 
-    def _get(self, key: str) -> Snapshot:
-        def read(pipe: Any) -> Snapshot:
+    def _get(self, key: str) -> StoredState:
+        def read(pipe: Any) -> StoredState:
             return _found(pipe.time().get(_PREFIX + key).execute())
 
         with self._client.pipeline(transaction=False) as pipe:
-            found: Snapshot = self._guarded(read, pipe)
+            found: StoredState = self._guarded(read, pipe)
             return found
 
-    def _swap(self, key: str, rewrite: Callable[[Snapshot], bytes]) -> None:
+    def _swap(self, key: str, rewrite: Callable[[StoredState], bytes]) -> None:
         def step(pipe: Any) -> None:
             raw = rewrite(_found((pipe.time(), pipe.get(_PREFIX + key))))
             pipe.multi()
@@ -61,19 +61,23 @@ class RedisStore(Store):
 
         self._guarded(self._client.transaction, step, _PREFIX + key)
 
+    def _repair(self, key: str) -> str:
+        return f"Delete the key {_PREFIX + key!r} in Redis. Tasks then start counting anew."
+
     def _guarded(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except self._failure as error:
             raise CoordinationError(
-                f"{self._place}, by which tasks share request budget and access token, cannot be used "
-                f"({type(error).__name__}). Check the server and [lms] coordination_url."
+                f"{self._place}, where tasks share the rate limit and the access token, cannot be used "
+                f"({type(error).__name__}). Check the server and [lms] coordination_url. If the keys that begin with "
+                f"{_PREFIX!r} are damaged, delete them."
             ) from None
 
 
-def _found(answers: Any) -> Snapshot:
-    (seconds, microseconds), raw = answers
-    return Snapshot(raw, seconds + microseconds / 1e6)
+def _found(replies: Any) -> StoredState:
+    (seconds, microseconds), raw = replies
+    return StoredState(raw, seconds + microseconds / 1e6)
 
 
 def _without_credentials(url: str) -> str:

@@ -1,49 +1,40 @@
-"""Where processes keep what they share: small states, each changed by one process at a time."""
+"""Where processes keep what they share: small states, each changed by only one process at a time."""
 
 from __future__ import annotations
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
+
+from airflow_provider_lms import clock
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
+DAY = 86_400.0
+"""The longest lock. One that is stored as longer comes from a damaged store, and is not obeyed."""
+
 KEEP_SECONDS = 7 * 86_400
-"""How long a state that nobody changes is kept: longer than any limit looks back."""
+"""How long an unchanged state is kept: longer than any limit looks back."""
 
 
 class CoordinationError(Exception):
-    """The store that processes share cannot be used. Nothing is sent then, since nobody would know of it."""
+    """The store that processes share cannot be used. Then no request is sent, since no other process would count it."""
 
     transient: ClassVar[bool] = True
-    """As of an :class:`~airflow_provider_lms.lms.errors.LmsError`: the store may be back soon."""
-
-
-class Wait(NamedTuple):
-    """Not now.
-
-    :param seconds: when to ask again.
-    :param reason: what stands in the way.
-    :param locked: whether the LMS has set it; else this side keeps to the budget, or to its turn.
-    """
-
-    seconds: float
-    reason: str
-    locked: bool = False
+    """As in :class:`~airflow_provider_lms.lms.errors.LmsError`: the store may be back soon."""
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class StoredState:
     """A state as it is stored, and the store's time.
 
-    :param raw: the encoded state; None where there is none.
-    :param now: seconds on the store's clock, the same for all processes and never going back.
+    :param raw: the encoded state; None if there is none.
+    :param now: seconds on the store's clock, which is the same for all processes and never goes back.
     """
 
     raw: bytes | None
@@ -53,7 +44,7 @@ class Snapshot:
 class Store(ABC):
     """States by key, on one clock. All methods may be called from any thread.
 
-    ``reach`` says for whom: ``on this host only``, for example.
+    ``reach`` says who shares the store, for example ``on this host only``.
     """
 
     reach: str
@@ -66,32 +57,51 @@ class Store(ABC):
         :raises CoordinationError: the store cannot be used.
         """
         found = self._get(key)
-        return _decoded(found.raw, kind), found.now
+        return self._decoded(key, found.raw, kind), found.now
 
     def change(self, key: str, kind: type[S], step: Callable[[S, float], T]) -> T:
         """Change a state while no other process does.
 
         :param kind: the type of the state; all its fields have defaults.
-        :param step: called with the state and the store's time; changes the state. It may be called again where another
-            process came between.
+        :param step: called with the state and the store's time; changes the state. It may be called again if another
+            process was faster.
         :return: what the step returned.
         :raises CoordinationError: the store cannot be used.
         """
-        result: list[T] = []
+        result: T
 
-        def rewrite(found: Snapshot) -> bytes:
-            state = _decoded(found.raw, kind)
-            result[:] = [step(state, found.now)]
+        def rewrite(found: StoredState) -> bytes:
+            nonlocal result
+            state = self._decoded(key, found.raw, kind)
+            result = step(state, found.now)
             return msgspec.msgpack.encode(state)
 
         self._swap(key, rewrite)
-        return result[0]
+        return result
+
+    def _decoded(self, key: str, raw: object, kind: type[S]) -> S:
+        if raw is None:
+            return kind()
+        try:
+            if not isinstance(raw, bytes):
+                raise TypeError
+            return msgspec.msgpack.decode(raw, type=kind)
+        except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+            raise CoordinationError(
+                f"What tasks share {self.reach} is damaged: the entry {key!r} cannot be read. {self._repair(key)}"
+            ) from None
+
+    def _repair(self, key: str) -> str:  # noqa: ARG002
+        """What to do about a damaged entry."""
+        return "Start the process again."
 
     @abstractmethod
-    def _get(self, key: str) -> Snapshot: ...
+    def _get(self, key: str) -> StoredState:
+        """The state under a key."""
 
     @abstractmethod
-    def _swap(self, key: str, rewrite: Callable[[Snapshot], bytes]) -> None: ...
+    def _swap(self, key: str, rewrite: Callable[[StoredState], bytes]) -> None:
+        """Replace the state under a key by what ``rewrite`` makes of it, while no other process changes it."""
 
 
 class MemoryStore(Store):
@@ -103,13 +113,15 @@ class MemoryStore(Store):
         self._states: dict[str, bytes] = {}
         self._mutex = threading.Lock()
 
-    def _get(self, key: str) -> Snapshot:
-        return Snapshot(self._states.get(key), time.monotonic())
+    def _get(self, key: str) -> StoredState:
+        return StoredState(self._states.get(key), clock.monotonic())
 
-    def _swap(self, key: str, rewrite: Callable[[Snapshot], bytes]) -> None:
+    def _swap(self, key: str, rewrite: Callable[[StoredState], bytes]) -> None:
         with self._mutex:
             self._states[key] = rewrite(self._get(key))
 
 
-def _decoded(raw: bytes | None, kind: type[S]) -> S:
-    return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+def seconds_until(moment: float, now: float) -> float:
+    """Seconds until a stored moment; 0 if it is past, more than a day away, or no number."""
+    left = moment - now
+    return left if 0 < left <= DAY else 0.0

@@ -1,117 +1,153 @@
-"""One access token for all processes that use an account, asked for by one of them at a time."""
+"""One access token for all processes that use an account. Only one of them requests it at a time."""
 
 from __future__ import annotations
 
 import base64
+import logging
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from airflow_provider_lms.coordination.store import Store, Wait
+from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
+from airflow_provider_lms.lms.http.rate_limit import RetryAfter
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
-_LEAD = 60.0
-_ASK_AGAIN = 0.25
+log = logging.getLogger(__name__)
+
+_RENEW_AHEAD = 60.0
+_POLL_SECONDS = 0.25
 
 
-class Kept(msgspec.Struct):
-    """What is kept of an account's token. All times are the store's.
+class TokenState(msgspec.Struct):
+    """What the processes share about an account's token. All times are the store's.
 
-    ``holder`` is the client that asks for a token at the moment, until ``asking_until`` at the latest.
+    :param encrypted: the token; empty if there is none.
+    :param renew_at: when to request a new one.
+    :param requester: the client that is requesting a token at the moment, until ``turn_ends_at`` at the latest.
+    :param paused_until: until then nobody may request one.
     """
 
-    sealed: bytes = b""
+    encrypted: bytes = b""
     renew_at: float = 0.0
-    holder: str = ""
-    asking_until: float = 0.0
+    requester: str = ""
+    turn_ends_at: float = 0.0
     paused_until: float = 0.0
 
 
 class SharedTokens:
     """The access token of an account, for one client.
 
-    It is encrypted with a key derived from the account's own secrets, under a name derived from them too: who has the
-    store alone can neither read it nor tell whose it is.
+    It is encrypted with a key that is derived from the account's own secrets, and so is the name under which it is
+    stored. Access to the store alone is not enough to read it, or to see whose it is.
 
     :param store: what processes share.
     :param hosts: where the token comes from and where it is sent.
-    :param client_id: the client id.
-    :param secrets: whatever else the token is given for.
-    :param fresh: take no token that this client has not asked for itself.
+    :param client_id: the client ID.
+    :param secrets: whatever else the token is issued for.
+    :param bypass_cache: use no token that this client has not requested itself.
     """
 
     def __init__(
-        self, store: Store, hosts: Sequence[str], client_id: str, secrets: Sequence[str], *, fresh: bool = False
+        self, store: Store, hosts: Sequence[str], client_id: str, secrets: Sequence[str], *, bypass_cache: bool = False
     ) -> None:
         self._store = store
-        self._holder = uuid.uuid4().hex[:16]
-        self._fresh = fresh
+        self._client = uuid.uuid4().hex[:16]
+        self._bypass_cache = bypass_cache
         self._key, self._fernet = _derived("\n".join((*hosts, client_id)), "\n".join(secrets))
-        self._opened = (b"", "")
+        self._decrypted = (b"", "")
 
-    def take(self, rejected: str | None, turn: float) -> str | Wait | None:
-        """The token, or None where it is this client's turn to ask for one: then ``put`` or ``give_up`` must follow.
+    def take(self, rejected: str | None, turn: float) -> str | RetryAfter | None:
+        """The token; or None if it is this client's turn to request one, and then ``put`` or ``give_up`` must follow.
 
-        :param rejected: a token that the LMS has refused; it is not returned again.
-        :param turn: seconds that asking may take; then it is another client's turn.
+        :param rejected: a token that the LMS has rejected; it is not returned again.
+        :param turn: seconds that the request may take; then it is another client's turn.
         :raises CoordinationError: the store cannot be used.
         """
 
-        def claim(kept: Kept, now: float) -> str | Wait | None:
-            if (token := self._usable(kept, now, rejected)) is not None:
+        def claim(state: TokenState, now: float) -> str | RetryAfter | None:
+            if (token := self._usable(state, now, rejected)) is not None:
                 return token
-            if kept.paused_until > now:
-                reason = "too many access tokens were asked for, and none are given"
-                return Wait(kept.paused_until - now, reason, locked=True)
-            if kept.asking_until > now and kept.holder != self._holder and not self._fresh:
-                return Wait(min(_ASK_AGAIN, kept.asking_until - now), "another task is asking for an access token")
-            kept.holder, kept.asking_until = self._holder, now + turn
+            if (paused := seconds_until(state.paused_until, now)) > 0:
+                return RetryAfter(paused, "too many access tokens were requested, and none are issued", locked=True)
+            turn_left = seconds_until(state.turn_ends_at, now)
+            if turn_left > 0 and state.requester != self._client and not self._bypass_cache:
+                return RetryAfter(min(_POLL_SECONDS, turn_left), "another task is requesting an access token")
+            state.requester, state.turn_ends_at = self._client, now + turn
             return None
 
-        kept, now = self._store.read(self._key, Kept)
-        return self._usable(kept, now, rejected) or self._store.change(self._key, Kept, claim)
+        state, now = self._store.read(self._key, TokenState)
+        return self._usable(state, now, rejected) or self._store.change(self._key, TokenState, claim)
 
     def put(self, token: str, expires_in: float) -> None:
         """Share a token.
 
-        :param expires_in: its life in seconds. It is renewed a minute ahead of its end; one that lives for less than
-            two minutes is used for half its life.
+        :param expires_in: its lifetime in seconds. It is renewed a minute before it expires; a token with less than two
+            minutes is used for half of its lifetime.
         :raises CoordinationError: the store cannot be used.
         """
-        sealed = self._fernet.encrypt(token.encode())
+        encrypted = self._fernet.encrypt(token.encode())
 
-        def share(kept: Kept, now: float) -> None:
-            kept.sealed, kept.renew_at = sealed, now + expires_in - min(_LEAD, expires_in / 2)
-            kept.holder, kept.asking_until = "", 0.0
+        def share(state: TokenState, now: float) -> None:
+            state.encrypted, state.renew_at = encrypted, now + expires_in - min(_RENEW_AHEAD, expires_in / 2)
+            state.requester, state.turn_ends_at = "", 0.0
 
-        self._store.change(self._key, Kept, share)
-        self._opened, self._fresh = (sealed, token), False
+        self._store.change(self._key, TokenState, share)
+        self._decrypted, self._bypass_cache = (encrypted, token), False
 
     def give_up(self, pause: float) -> None:
-        """Let another client ask.
+        """Let another client request a token.
 
-        :param pause: seconds for which none may ask.
+        :param pause: seconds for which no client may request one.
         :raises CoordinationError: the store cannot be used.
         """
 
-        def leave(kept: Kept, now: float) -> None:
-            kept.paused_until = max(kept.paused_until, now + pause)
-            if kept.holder == self._holder:
-                kept.holder, kept.asking_until = "", 0.0
+        def leave(state: TokenState, now: float) -> None:
+            state.paused_until = now + max(min(pause, DAY), seconds_until(state.paused_until, now))
+            if state.requester == self._client:
+                state.requester, state.turn_ends_at = "", 0.0
 
-        self._store.change(self._key, Kept, leave)
+        self._store.change(self._key, TokenState, leave)
 
-    def _usable(self, kept: Kept, now: float, rejected: str | None) -> str | None:
-        if self._fresh or not kept.sealed or now >= kept.renew_at:
+    def lock_seconds_left(self) -> float:
+        """How long no client may request a token, in seconds; 0 if any may.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        state, now = self._store.read(self._key, TokenState)
+        return seconds_until(state.paused_until, now)
+
+    def lift_lock(self) -> None:
+        """Let every client request a token again.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+
+        def unlock(state: TokenState, _: float) -> None:
+            state.paused_until = 0.0
+
+        self._store.change(self._key, TokenState, unlock)
+
+    def _usable(self, state: TokenState, now: float, rejected: str | None) -> str | None:
+        if self._bypass_cache or not state.encrypted or not now < state.renew_at:
             return None
-        if kept.sealed != self._opened[0]:
-            self._opened = kept.sealed, self._fernet.decrypt(kept.sealed).decode()
-        token = self._opened[1]
-        return None if token == rejected else token
+        if state.encrypted != self._decrypted[0]:
+            self._decrypted = state.encrypted, self._decrypt(state.encrypted)
+        token = self._decrypted[1]
+        return None if token in ("", rejected) else token
+
+    def _decrypt(self, encrypted: bytes) -> str:
+        """The token; empty if what is stored is damaged. Then a new one is requested, which repairs the store."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return self._fernet.decrypt(encrypted).decode()
+        except (InvalidToken, ValueError):
+            log.warning("The shared access token cannot be decrypted. A new one is requested.")
+            return ""
 
 
 def _derived(account: str, secrets: str) -> tuple[str, Fernet]:

@@ -1,0 +1,294 @@
+"""One rate limit and one lock for all processes that use an account.
+
+Why no library: see docs/coordination.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import uuid
+from contextlib import suppress
+from itertools import accumulate
+
+import msgspec
+
+from airflow_provider_lms.coordination.store import DAY, CoordinationError, Store, seconds_until
+from airflow_provider_lms.lms.http.rate_limit import RateLimits, RetryAfter
+
+_DAY_STEP = 300.0
+# Clocks differ a little, and the LMS may count its window a little longer than its documentation says.
+_MARGIN = 1.005
+_OVERDUE_SECONDS = 0.25
+# How long a limit stays in force after the last request of a client that has it. Someone who raises a limit in a
+# connection should not wait for a day until that counts.
+_LIMIT_SECONDS = 3_600.0
+
+
+class Slot(msgspec.Struct, array_like=True, gc=False):
+    """One request: when it was sent or, once its response has come, when that was.
+
+    :param holder: the client that has sent it and has no response yet.
+    """
+
+    counted_at: float
+    holder: str = ""
+
+
+class Place(msgspec.Struct, array_like=True, gc=False):
+    """A place in the queue. It is lost if its holder does not ask again by ``kept_until``."""
+
+    holder: str
+    kept_until: float
+
+
+class DayCount(msgspec.Struct, array_like=True, gc=False):
+    """Requests of the day, in steps of five minutes. The last of them was sent before ``until``."""
+
+    until: float
+    requests: int
+
+
+class Limit(msgspec.Struct, array_like=True, gc=False):
+    """A limit that some connection of the account has. It is forgotten some time after its last use."""
+
+    requests: int | None
+    window_seconds: float
+    requests_per_day: int | None
+    kept_until: float
+
+    @property
+    def span(self) -> float:
+        """Seconds for which a request counts."""
+        return self.window_seconds * _MARGIN
+
+    def is_sound(self, now: float) -> bool:
+        """Whether it can be obeyed: what is stored may be damaged."""
+        counts = (self.requests, self.requests_per_day)
+        return (
+            now < self.kept_until <= now + _LIMIT_SECONDS + 2 * DAY
+            and 0 < self.window_seconds <= DAY
+            and all(count is None or count > 0 for count in counts)
+        )
+
+
+class RateLimitState(msgspec.Struct):
+    """What the processes share about an account's requests. All times are the store's."""
+
+    slots: list[Slot] = []
+    queue: list[Place] = []
+    day: list[DayCount] = []
+    locked_until: float = 0.0
+    limits: list[Limit] = []
+
+
+class SharedRateLimiter:
+    """The rate limiter of an account, for one client.
+
+    No window, as the LMS sees it, holds more requests than allowed. The LMS may count a request at any moment between
+    sending and response, so a request counts for a whole window after its response. Clients that must wait form a
+    queue; a client that does not ask again when its turn comes loses its place.
+
+    If the account has connections with different limits, all of its clients keep to all of them.
+
+    :param store: what processes share.
+    :param host: the API's host. Together with ``client_id`` it identifies the account.
+    :param limits: the limits of the client's own connection.
+    """
+
+    def __init__(self, store: Store, host: str, client_id: str, limits: RateLimits) -> None:
+        self.limits = limits
+        self._store = store
+        self._key = "rate_limit:" + hashlib.sha256(f"{host}\n{client_id}".encode()).hexdigest()[:32]
+        self._holder = uuid.uuid4().hex[:16]
+        self._has_limit = limits.requests is not None or limits.requests_per_day is not None
+        self._grace = max(1.0, limits.window_seconds / 12)
+        self._is_queued = False
+        self._holds_slot = False
+
+    def acquire(self) -> RetryAfter | None:
+        """Count one request and return None, or say when to ask again.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        if not self._has_limit:
+            state, now = self._store.read(self._key, RateLimitState)
+            if not any(limit.is_sound(now) for limit in state.limits):
+                return _locked(state, now)
+        not_now = self._store.change(self._key, RateLimitState, self._take)
+        self._is_queued = not_now is not None
+        return not_now
+
+    def release(self) -> None:
+        """Report that an acquired request is over, whatever its outcome.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        if self._holds_slot:
+            self._holds_slot = False
+            self._store.change(self._key, RateLimitState, self._settle)
+
+    def block(self, seconds: float | None) -> float:
+        """Pause the account for all tasks; return the seconds taken.
+
+        :param seconds: length of the pause, at most a day; None takes the account's ``lock_seconds``.
+        :raises CoordinationError: the store cannot be used.
+        """
+        length = min(self.limits.lock_seconds if seconds is None else seconds, DAY)
+
+        def lock(state: RateLimitState, now: float) -> None:
+            state.locked_until = now + max(length, seconds_until(state.locked_until, now))
+
+        self._store.change(self._key, RateLimitState, lock)
+        return length
+
+    def lock_seconds_left(self) -> float:
+        """How long the account is still paused, in seconds; 0 if it is not.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        state, now = self._store.read(self._key, RateLimitState)
+        return seconds_until(state.locked_until, now)
+
+    def lift_lock(self) -> None:
+        """End the pause, for all tasks. The next request may be sent at once, within the limits.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+
+        def unlock(state: RateLimitState, _: float) -> None:
+            state.locked_until = 0.0
+
+        self._store.change(self._key, RateLimitState, unlock)
+
+    def cancel(self) -> None:
+        """Leave the queue, so that nobody waits until the place is lost."""
+
+        def leave(state: RateLimitState, _: float) -> None:
+            state.queue = [place for place in state.queue if place.holder != self._holder]
+
+        if self._is_queued:
+            self._is_queued = False
+            with suppress(CoordinationError):  # the place is lost by itself a little later
+                self._store.change(self._key, RateLimitState, leave)
+
+    def _take(self, state: RateLimitState, now: float) -> RetryAfter | None:
+        _drop_damaged(state, now)
+        limits = self._limits_in_force(state, now)
+        state.day = [count for count in state.day if count.until + DAY > now]
+        not_now = self._day_used_up(state, now, limits) or self._queue(state, now, limits)
+        if not_now is None:
+            self._count(state, now, limits)
+        return not_now
+
+    def _limits_in_force(self, state: RateLimitState, now: float) -> list[Limit]:
+        """The limits of all connections that have used the account lately, with this client's own first."""
+        own = self.limits
+        kept = max(_LIMIT_SECONDS, own.window_seconds * 2)
+        mine = Limit(own.requests, own.window_seconds, own.requests_per_day, now + kept)
+        others = [limit for limit in state.limits if limit.is_sound(now) and not _is_same(limit, mine)]
+        if not self._has_limit:
+            state.limits = others
+            return others
+        state.limits = [mine, *others]
+        return state.limits
+
+    def _day_used_up(self, state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
+        allowed = min((limit.requests_per_day for limit in limits if limit.requests_per_day is not None), default=None)
+        used = sum(count.requests for count in state.day)
+        if allowed is None or used < allowed:
+            return None
+        expired = accumulate(count.requests for count in state.day)
+        until = next(count.until for count, less in zip(state.day, expired, strict=True) if used - less < allowed)
+        return RetryAfter(until + DAY - now, f"{self._whose(limits)} requests_per_day ({allowed}) are used up")
+
+    def _queue(self, state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
+        """Take the free slot that this client's place in the queue entitles it to; otherwise keep the place."""
+        longest = max((limit.span for limit in limits), default=0.0)
+        state.slots = [slot for slot in state.slots if _counts(slot, longest, now)]
+        state.queue = [place for place in state.queue if place.kept_until > now or place.holder == self._holder]
+        holders = [place.holder for place in state.queue]
+        ahead = holders.index(self._holder) if self._holder in holders else len(holders)
+        not_now = _locked(state, now) or self._window_full(state, now, ahead, limits)
+        state.queue = state.queue[:ahead] + state.queue[ahead + 1 :]
+        if not_now is not None:
+            state.queue.insert(ahead, Place(self._holder, now + min(not_now.seconds, DAY) + self._grace))
+        return not_now
+
+    def _window_full(self, state: RateLimitState, now: float, ahead: int, limits: list[Limit]) -> RetryAfter | None:
+        """The longest wait that any limit demands."""
+        whose = self._whose(limits)
+        waits = [
+            RetryAfter(
+                seconds, f"{whose} requests_per_window ({limit.requests} in {limit.window_seconds:g} s) are used up"
+            )
+            for limit in limits
+            if (seconds := _seconds_until_free(state.slots, limit, now, ahead)) > 0
+        ]
+        return max(waits, default=None)
+
+    def _whose(self, limits: list[Limit]) -> str:
+        return "the connection's" if len(limits) == 1 and self._has_limit else "the account's"
+
+    def _count(self, state: RateLimitState, now: float, limits: list[Limit]) -> None:
+        self._holds_slot = any(limit.requests is not None for limit in limits)
+        if self._holds_slot:
+            state.slots.append(Slot(now, self._holder))
+        if any(limit.requests_per_day is not None for limit in limits):
+            until = (now // _DAY_STEP + 1) * _DAY_STEP
+            if not state.day or state.day[-1].until < until:
+                state.day.append(DayCount(until, 0))
+            state.day[-1].requests += 1
+
+    def _settle(self, state: RateLimitState, now: float) -> None:
+        slot = next((slot for slot in state.slots if slot.holder == self._holder), None)
+        if slot is None:
+            slot = Slot(now)
+            state.slots.append(slot)
+        slot.counted_at, slot.holder = now, ""
+
+
+def _seconds_until_free(slots: list[Slot], limit: Limit, now: float, ahead: int) -> float:
+    """How long the next request must wait for one limit; 0 if it may be sent now.
+
+    :param ahead: how many clients come first.
+    """
+    if limit.requests is None:
+        return 0.0
+    frees = sorted(slot.counted_at + limit.span for slot in slots if _counts(slot, limit.span, now))
+    short = ahead - (limit.requests - len(frees))
+    if short < 0:
+        return 0.0
+    frees += [now + limit.span] * (limit.requests - len(frees))
+    windows, index = divmod(short, len(frees))
+    left = frees[index] - now
+    return (left if left > 0 else _OVERDUE_SECONDS) + windows * limit.span
+
+
+def _counts(slot: Slot, span: float, now: float) -> bool:
+    """Whether a request still counts. One without a response is given another window."""
+    return slot.counted_at + span + (span if slot.holder else 0.0) > now
+
+
+def _is_same(one: Limit, other: Limit) -> bool:
+    return (one.requests, one.window_seconds, one.requests_per_day) == (
+        other.requests,
+        other.window_seconds,
+        other.requests_per_day,
+    )
+
+
+def _drop_damaged(state: RateLimitState, now: float) -> None:
+    """Forget what cannot be true: the store may be damaged, or its clock was set back."""
+    state.slots = [slot for slot in state.slots if not math.isnan(slot.counted_at)]
+    for slot in state.slots:
+        slot.counted_at = min(slot.counted_at, now)
+    state.queue = [place for place in state.queue if place.kept_until <= now + 2 * DAY]
+    state.day = [count for count in state.day if count.until <= now + _DAY_STEP and count.requests > 0]
+
+
+def _locked(state: RateLimitState, now: float) -> RetryAfter | None:
+    left = seconds_until(state.locked_until, now)
+    if not left:
+        return None
+    return RetryAfter(left, "the LMS has locked the account, and no task may send requests", locked=True)
