@@ -1,191 +1,277 @@
-"""What the hooks of all LMSs share: reading a connection, testing it, and its form below Airflow 3.2."""
+"""What the hooks of all LMSs share: clients, readers, the test of a connection, and its form below Airflow 3.2."""
 
 from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
-from airflow_provider_lms.coordination import SharedBudget, SharedTokens
-from airflow_provider_lms.hooks.account import Account
-from airflow_provider_lms.hooks.coordination import gap, shared_store
+from airflow_provider_lms.connections.form import ConnectionType, FormField, LmsSettings
+from airflow_provider_lms.coordination import SharedRateLimiter, SharedTokens
+from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
+from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
 from airflow_provider_lms.hooks.urls import host_of
-from airflow_provider_lms.lms.budget import Limits
-from airflow_provider_lms.lms.transport import Transport
+from airflow_provider_lms.lms.client import LmsClient
+from airflow_provider_lms.lms.course.readers import CompletionsQuery, CompletionsReader, CourseQuery, CourseReader
+from airflow_provider_lms.lms.http.rate_limit import RateLimits
+from airflow_provider_lms.lms.http.response import Response
+from airflow_provider_lms.lms.http.retry import RetryPolicy
+from airflow_provider_lms.lms.http.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from airflow_provider_lms.connections import ConnectionType
-    from airflow_provider_lms.lms.auth import Grant
+    from airflow_provider_lms.lms.errors import LmsError
+    from airflow_provider_lms.lms.http.auth import Grant
 
 log = logging.getLogger(__name__)
 
-_TEST_SECONDS = 10.0
-_TRIGGER_SECONDS = 30.0
+_FORM_TIMEOUT = 10.0
+_TRIGGER_TIMEOUT = 30.0
 
-
-class Client(Protocol):
-    """What every LMS client offers besides its listings."""
-
-    @property
-    def base_url(self) -> str: ...
-
-    def check(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-C = TypeVar("C", bound=Client)
+C = TypeVar("C", bound=LmsClient)
+S = TypeVar("S", bound=LmsSettings)
+Q = TypeVar("Q", bound=CourseQuery)
 
 
 @dataclass(frozen=True)
-class Use:
+class ClientOptions:
     """How a client is used.
 
-    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
-    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
-    :param timeout: an upper bound to the connection's own timeout, in seconds.
-    :param fresh: ask for an access token of its own, whatever other tasks share.
-    :param announce: called with each access token that is used, so that a log can mask it.
+    :param retry: how long a call goes on trying.
+    :param max_timeout: an upper bound for the connection's own timeout, in seconds.
+    :param bypass_token_cache: request an access token of its own, even if tasks share one.
+    :param on_token: called with each access token that is used, so that a log can mask it.
+
+    Example::
+
+        impatient = ClientOptions(retry=RetryPolicy(max_wait=10.0), max_timeout=5.0)
+        client = ISpringLearnHook("ispring_learn_default", options=impatient).get_conn()
+        print(sum(len(page.records) for page in client.courses()))
     """
 
-    max_wait: float = 900.0
-    longest_lock: float | None = None
-    timeout: float | None = None
-    fresh: bool = False
-    announce: Callable[[str], None] = mask_secret
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_timeout: float | None = None
+    bypass_token_cache: bool = False
+    on_token: Callable[[str], None] = mask_secret
 
 
-_IN_A_FORM = Use(max_wait=0.0, timeout=_TEST_SECONDS, fresh=True)
-IN_A_TRIGGER = Use(max_wait=0.0, timeout=_TRIGGER_SECONDS, announce=lambda _: None)
-"""A trigger's client works in threads, which must not call Airflow, not even to mask a token; nothing logs one."""
+NO_RETRIES = RetryPolicy(max_wait=0.0)
+FORM_OPTIONS = ClientOptions(retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True)
+"""For the Test button: a short call that proves the credentials."""
+TRIGGER_OPTIONS = ClientOptions(retry=NO_RETRIES, max_timeout=_TRIGGER_TIMEOUT, on_token=lambda _: None)
+"""For a trigger, whose client works in threads. A thread must not call Airflow, not even to mask a token; nothing logs
+one. Waiting is up to the event loop, so that no thread is held."""
 
 
-class LmsHook(BaseHook, ABC, Generic[C]):
-    """Base of the hooks: a subclass names its connection type and builds a client from a connection.
+class LmsHook(BaseHook, ABC, Generic[C, S]):
+    """Base of the hooks. A subclass names its connection type, and builds a client from a connection.
 
-    :param use: how the client is used.
+    :param options: how the client is used.
     """
 
     conn_name_attr: ClassVar[str]
-    connection_type: ClassVar[ConnectionType]
-    course_reader: ClassVar[type[Any]]
-    """Reads who stands where in a course, again and again; made of a client and what is to be read."""
-    completions_reader: ClassVar[type[Any]]
-    """Reads who has completed a course, likewise."""
+    default_conn_name: ClassVar[str]
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+    connection_type: ClassVar[ConnectionType[Any]]
 
-    def __init__(self, use: Use) -> None:
+    def __init__(self, options: ClientOptions | None = None) -> None:
         super().__init__()
-        self._use = use
+        self.options = ClientOptions() if options is None else options
+
+    @property
+    @abstractmethod
+    def conn_id(self) -> str:
+        """The connection's id."""
+
+    @abstractmethod
+    def build_client(self, connection: PlainConnection, settings: S, options: ClientOptions) -> C:
+        """A client for a connection.
+
+        :param settings: the connection's extras.
+        :raises ValueError: a field of the connection is missing or invalid.
+        """
 
     def get_conn(self) -> C:
         """A client with a session of its own; nothing is sent yet.
 
-        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
-        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
+        :raises ValueError: a field of the connection is missing or invalid.
+        :raises CoordinationError: ``[lms] coordination_url`` names no store.
         """
-        return self.client(Account.of(self.get_connection(self._connection_id())), self._use)
+        return self.client()
 
-    @abstractmethod
-    def client(self, account: Account, use: Use) -> C:
-        """A client for an account that is already at hand.
+    def client(self, connection: PlainConnection | None = None, options: ClientOptions | None = None) -> C:
+        """A client, as :meth:`get_conn` gives it.
 
-        :param account: what to connect to.
-        :raises ValueError: a field of the connection is missing or cannot be meant as it is.
-        :raises CoordinationError: there is no such store as ``[lms] coordination_url`` names.
+        :param connection: the connection if it was resolved already; None resolves it here.
+        :param options: in place of the hook's own.
+        :raises ValueError: a field of the connection is missing or invalid.
         """
+        with in_connection(self.conn_id if connection is None else connection.conn_id):
+            return self._client(connection or self._connection(), options or self.options)
+
+    def lock_seconds_left(self) -> float:
+        """How long the account is still locked for all tasks, in seconds; 0 if it is not.
+
+        The LMS has locked it after too many requests, or issues no access tokens at the moment.
+
+        :raises CoordinationError: the store that tasks share cannot be used.
+
+        Example::
+
+            hook = ZohoPeopleHook("zoho_people_default")
+            print(hook.lock_seconds_left())
+        """
+        with closing(self.client()) as client:
+            return client.lock_seconds_left()
+
+    def lift_lock(self) -> None:
+        """End the account's lock for all tasks, for example because the LMS has ended its own.
+
+        If the LMS still refuses requests, the next response locks the account again.
+
+        :raises CoordinationError: the store that tasks share cannot be used.
+
+        Example::
+
+            ZohoPeopleHook("zoho_people_default").lift_lock()
+        """
+        with closing(self.client()) as client:
+            client.lift_lock()
 
     def test_connection(self) -> tuple[bool, str]:
-        """Take a fresh token and make one small call; says what to fix where that fails, and never raises."""
+        """Request a new access token and make one small call. Says what to fix if that fails; never raises."""
         try:
-            client = self.client(Account.of(self.get_connection(self._connection_id())), _IN_A_FORM)
+            # Without the connection's id in errors: the form tests a connection under a random one.
+            client = self._client(self._connection(), FORM_OPTIONS)
             try:
                 client.check()
             finally:
                 client.close()
             store = shared_store()
-        except Exception as error:  # noqa: BLE001  # whatever it is, the form must say so
+        except Exception as error:  # noqa: BLE001  # whatever it is, the form must show it
             return False, str(error) or type(error).__name__
-        shared = gap(store) or f"Tasks share request budget and access token {store.reach}."
-        return True, f"{client.base_url}: a new access token was given, and results can be read. {shared}"
+        shared = single_host_warning(store) or f"Tasks share the rate limit and the access token {store.reach}."
+        return True, f"{client.base_url}: a new access token was issued, and results can be read. {shared}"
+
+    def _connection(self) -> PlainConnection:
+        return PlainConnection.of(self.get_connection(self.conn_id))
+
+    def _client(self, connection: PlainConnection, options: ClientOptions) -> C:
+        conn_type = (connection.conn_type or "").replace("-", "_")
+        if conn_type != self.conn_type:
+            raise ValueError(
+                f"type {conn_type!r}: expected {self.conn_type!r}. Nothing was sent. Set the connection's type, or "
+                f"name another connection in {self.conn_name_attr}."
+            )
+        settings = self.connection_type.parse(connection.extra)
+        client = self.build_client(connection, settings, options)
+        client.hash_secret = settings.hash_secret
+        return client
 
     def _transport(
         self,
         url: str,
         grant: Grant,
-        settings: dict[str, Any],
-        use: Use,
+        settings: LmsSettings,
+        options: ClientOptions,
         *,
         client_id: str,
-        secrets: Sequence[str],
-        **options: Any,
+        secrets: tuple[str, ...],
+        error_of: Callable[[Response], LmsError | None],
+        accept: str = "application/json",
     ) -> Transport:
-        """A transport that shares the account's request budget, lock and access token with all other tasks."""
+        """A transport that shares the account's rate limit, lock and access token with all other tasks."""
         store = shared_store()
-        log.info("Request budget, lock and access token are shared %s.", store.reach)
-        if (warning := gap(store)) is not None:
-            log.warning(warning)
+        log.debug("The rate limit, the lock and the access token are shared %s.", store.reach)
+        if (warning := single_host_warning(store)) is not None:
+            _warn_once(warning)
         host = host_of(url)
         return Transport(
             url,
             grant,
-            tokens=SharedTokens(store, (host_of(grant.url), host), client_id, secrets, fresh=use.fresh),
-            budget=SharedBudget(store, host, client_id, limits(settings)),
-            timeout=min(settings["timeout"], use.timeout or settings["timeout"]),
-            max_wait=use.max_wait,
-            longest_lock=use.longest_lock,
-            announce=use.announce,
-            **options,
+            tokens=SharedTokens(
+                store, (host_of(grant.url), host), client_id, secrets, bypass_cache=options.bypass_token_cache
+            ),
+            rate_limiter=SharedRateLimiter(store, host, client_id, rate_limits(settings)),
+            error_of=error_of,
+            accept=accept,
+            timeout=min(settings.timeout, options.max_timeout or settings.timeout),
+            max_body_bytes=settings.max_body_bytes,
+            retry=options.retry,
+            on_token=options.on_token,
         )
 
-    def _connection_id(self) -> str:
-        return str(getattr(self, self.conn_name_attr))
 
-    def _settings(self, account: Account) -> dict[str, Any]:
-        try:
-            return self.connection_type.read(account.extra)
-        except ValueError as error:
-            raise ValueError(f"Connection {account.conn_id!r}, {error}") from None
+class CourseHook(LmsHook[C, S], Generic[C, S, Q]):
+    """Base of the hooks of an LMS with courses, which sensors and triggers can wait for."""
+
+    course_query_type: ClassVar[type[CourseQuery]]
+    """The type of the LMS's course query, so that a trigger can rebuild one from plain JSON."""
+
+    @abstractmethod
+    def course_reader(self, query: Q, client: C) -> CourseReader:
+        """A reader of a course's progress.
+
+        :param query: what to read.
+        :param client: the account to read; it is closed with the reader.
+        :raises ValueError: a field of the query is invalid.
+        """
+
+    @abstractmethod
+    def completions_reader(self, query: CompletionsQuery, client: C) -> CompletionsReader:
+        """A reader of a course's completions, likewise."""
+
+    def course_url(self, query: Q, client: C) -> str | None:  # noqa: ARG002
+        """The course's address for a browser; None if the LMS does not tell it."""
+        return None
 
 
-def limits(settings: dict[str, Any]) -> Limits:
-    """The request limits among a connection's settings."""
-    return Limits(
-        requests=settings["requests_per_window"],
-        window_seconds=settings["window_seconds"],
-        lock_seconds=settings["lock_seconds"],
-        requests_per_day=settings["requests_per_day"],
+@cache
+def _warn_once(message: str) -> None:
+    """Log a warning once per process: it is the same for every client."""
+    log.warning(message)
+
+
+def rate_limits(settings: LmsSettings) -> RateLimits:
+    """The request limits in a connection's settings."""
+    return RateLimits(
+        requests=settings.requests_per_window,
+        window_seconds=settings.window_seconds,
+        lock_seconds=settings.lock_seconds,
+        requests_per_day=settings.requests_per_day,
     )
 
 
-def form_widgets(connection_type: ConnectionType) -> dict[str, Any]:
+def form_widgets(connection_type: ConnectionType[Any]) -> dict[str, Any]:
     """The extras as WTForms fields, for Airflow below 3.2."""
-    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from flask_babel import lazy_gettext
+
+    def widget(field: FormField) -> Any:
+        choices = f" ({', '.join(field.choices)})" if field.choices else ""
+        wtform, options = _wtform(field)
+        return wtform(lazy_gettext(field.label), description=field.hint + choices, default=field.default, **options)
+
+    return {field.name: widget(field) for field in connection_type.fields()}
+
+
+def _wtform(field: FormField) -> tuple[Any, dict[str, Any]]:
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, IntegerField, PasswordField, StringField
 
-    def widget(kind: str, secret: bool) -> tuple[Any, Any]:
-        if secret:
-            return PasswordField, BS3PasswordFieldWidget()
-        field = {"integer": IntegerField, "boolean": BooleanField}.get(kind, StringField)
-        return field, None if field is BooleanField else BS3TextFieldWidget()
-
-    widgets = {}
-    for field in connection_type.fields:
-        wtform, look = widget(field.kind, field.secret)
-        choices = f" ({', '.join(field.choices)})" if field.choices else ""
-        options = {} if look is None else {"widget": look}
-        widgets[field.name] = wtform(
-            lazy_gettext(field.label), description=field.hint + choices, default=field.default, **options
-        )
-    return widgets
+    if field.kind == "boolean":
+        return BooleanField, {}
+    if field.secret:
+        return PasswordField, {"widget": BS3PasswordFieldWidget()}
+    return (IntegerField if field.kind == "integer" else StringField), {"widget": BS3TextFieldWidget()}
 
 
-def field_behaviour(connection_type: ConnectionType) -> dict[str, Any]:
+def field_behaviour(connection_type: ConnectionType[Any]) -> dict[str, Any]:
     """Labels, examples and hidden fields, for Airflow below 3.2."""
     return {
         "hidden_fields": list(connection_type.hidden),

@@ -1,4 +1,4 @@
-"""Which store the tasks of this Airflow share, by ``[lms] coordination_url``."""
+"""The store that the tasks of this Airflow share, as set by ``[lms] coordination_url``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow_provider_lms.coordination import CoordinationError, Store
 
 _FILE = "lms_coordination.sqlite"
 _REDIS = ("redis", "rediss", "unix")
+_EXPECTED = "[lms] coordination_url: expected local, file:///absolute/path, redis://, rediss:// or unix://."
 _ONE_HOST = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
 
 
@@ -22,7 +23,10 @@ def shared_store() -> Store:
     :raises CoordinationError: the URL names no store, or its client is not installed.
     """
     url = conf.get("lms", "coordination_url", fallback="local").strip() or "local"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise CoordinationError(_EXPECTED) from None
     if parts.scheme in _REDIS:
         from airflow_provider_lms.coordination.redis import RedisStore
 
@@ -31,25 +35,23 @@ def shared_store() -> Store:
 
     if url == "local":
         return LocalStore(Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / _FILE)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and "%00" not in parts.path:
         return LocalStore(Path(unquote(parts.path)))
-    raise CoordinationError(
-        "[lms] coordination_url: expected local, file:///absolute/path, redis://, rediss:// or unix://."
-    )
+    raise CoordinationError(_EXPECTED)
 
 
-def gap(store: Store) -> str | None:
-    """What to do where tasks run on hosts that do not share the store; None where they all do."""
+def single_host_warning(store: Store) -> str | None:
+    """What to do if tasks run on several hosts that do not share the store; None if they all share it."""
     if store.across_hosts:
         return None
     executors = conf.get("core", "executor", fallback="LocalExecutor")
     names = [
         name.rpartition("=")[2].rpartition(":")[2].rpartition(".")[2].strip() for name in re.split("[,;]", executors)
     ]
-    spread = ", ".join(name for name in names if name not in _ONE_HOST)
-    if not spread:
+    distributed = ", ".join(name for name in names if name not in _ONE_HOST)
+    if not distributed:
         return None
     return (
-        f"{spread} may spread tasks over hosts, and each host would count requests for itself and ask for its own "
-        "access tokens: set [lms] coordination_url to a Redis server."
+        f"{distributed} may run tasks on several hosts. Each host would count requests separately and use its own "
+        "access tokens. Set [lms] coordination_url to a Redis server."
     )

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_lms.connections import ISPRING_LEARN
-from airflow_provider_lms.hooks.account import Account
-from airflow_provider_lms.hooks.base import LmsHook, Use, field_behaviour, form_widgets
+from airflow_provider_lms.connections.ispring import ISPRING_LEARN, ISpringSettings
+from airflow_provider_lms.hooks.base import ClientOptions, CourseHook, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.connection import PlainConnection
 from airflow_provider_lms.hooks.urls import base_url, checked_url
-from airflow_provider_lms.lms.auth import ClientCredentials
+from airflow_provider_lms.lms.course.readers import CompletionsQuery
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.ispring.completions import CompletionsReader
-from airflow_provider_lms.lms.ispring.course import CourseReader
+from airflow_provider_lms.lms.ispring.completions import ISpringCompletionsReader
+from airflow_provider_lms.lms.ispring.course import ISpringCourseQuery, ISpringCourseReader
+from airflow_provider_lms.lms.ispring.errors import error_of
+from airflow_provider_lms.lms.ispring.grant import ClientCredentials
 
 _DEFAULT_HOST = "api-learn.ispringlearn.com"
 _TOKEN_PATH = "/api/v3/token"  # noqa: S105
 _ACCEPT = {"auto": "application/json, application/xml;q=0.5", "json": "application/json", "xml": "application/xml"}
 
 
-class ISpringLearnHook(LmsHook[ISpringLearnClient]):
+class ISpringLearnHook(CourseHook[ISpringLearnClient, ISpringSettings, ISpringCourseQuery]):
     """Connects to iSpring Learn.
 
     :param ispring_learn_conn_id: the connection.
-    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
-    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
+    :param options: how the client is used.
+
+    Example::
+
+        client = ISpringLearnHook("ispring_learn_default").get_conn()
+        for page in client.courses():
+            print([course.title for course in page.records])
+        client.close()
     """
 
     conn_name_attr = "ispring_learn_conn_id"
@@ -31,43 +39,48 @@ class ISpringLearnHook(LmsHook[ISpringLearnClient]):
     conn_type = ISPRING_LEARN.name
     hook_name = ISPRING_LEARN.label
     connection_type = ISPRING_LEARN
-    course_reader = CourseReader
-    completions_reader = CompletionsReader
+    course_query_type = ISpringCourseQuery
 
-    def __init__(
-        self,
-        ispring_learn_conn_id: str = default_conn_name,
-        *,
-        max_wait: float = 900.0,
-        longest_lock: float | None = None,
-    ) -> None:
-        super().__init__(Use(max_wait=max_wait, longest_lock=longest_lock))
+    def __init__(self, ispring_learn_conn_id: str = default_conn_name, *, options: ClientOptions | None = None) -> None:
+        super().__init__(options)
         self.ispring_learn_conn_id = ispring_learn_conn_id
 
-    def client(self, account: Account, use: Use) -> ISpringLearnClient:
-        settings = self._settings(account)
-        client_id, client_secret = account.credentials
-        url = base_url(account, _DEFAULT_HOST, allow_http=settings["allow_http"])
-        auth_url = settings["auth_url"] and checked_url(
-            f"Connection {account.conn_id!r}, auth_url", settings["auth_url"], allow_http=settings["allow_http"]
-        )
-        scheme = settings["auth_scheme"]
+    @property
+    def conn_id(self) -> str:
+        return self.ispring_learn_conn_id
+
+    def build_client(
+        self, connection: PlainConnection, settings: ISpringSettings, options: ClientOptions
+    ) -> ISpringLearnClient:
+        client_id, client_secret = connection.credentials
+        url = base_url(connection, _DEFAULT_HOST, allow_http=settings.allow_http)
+        auth_url = settings.auth_url and checked_url("auth_url", settings.auth_url, allow_http=settings.allow_http)
         grant = ClientCredentials(
             auth_url or f"{url.removesuffix('/api/v3')}{_TOKEN_PATH}",
             client_id,
             client_secret,
-            scheme="" if scheme == "none" else scheme,
+            scheme="" if settings.auth_scheme == "none" else settings.auth_scheme,
         )
         transport = self._transport(
             url,
             grant,
             settings,
-            use,
+            options,
             client_id=client_id,
             secrets=(client_secret,),
-            accept=_ACCEPT[settings["response_format"]],
+            error_of=error_of,
+            accept=_ACCEPT[settings.response_format],
         )
-        return ISpringLearnClient(transport, page_size=settings["page_size"])
+        return ISpringLearnClient(transport, page_size=settings.page_size)
+
+    def course_reader(self, query: ISpringCourseQuery, client: ISpringLearnClient) -> ISpringCourseReader:
+        return ISpringCourseReader(client, query)
+
+    def completions_reader(self, query: CompletionsQuery, client: ISpringLearnClient) -> ISpringCompletionsReader:
+        return ISpringCompletionsReader(client, query)
+
+    def course_url(self, query: ISpringCourseQuery, client: ISpringLearnClient) -> str | None:
+        return client.course_url(query.course_id)
 
     # Airflow looks for these two in the class itself, not in its bases.
     @classmethod

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_lms.connections import ZOHO_DATA_CENTERS, ZOHO_PEOPLE
-from airflow_provider_lms.hooks.account import Account
-from airflow_provider_lms.hooks.base import LmsHook, Use, field_behaviour, form_widgets
+from airflow_provider_lms.connections.zoho_people import DOMAINS, ZOHO_PEOPLE, ZohoPeopleSettings
+from airflow_provider_lms.hooks.base import ClientOptions, CourseHook, field_behaviour, form_widgets
+from airflow_provider_lms.hooks.connection import PlainConnection
 from airflow_provider_lms.hooks.urls import checked_url
+from airflow_provider_lms.lms.course.readers import CompletionsQuery
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people.answers import refused
-from airflow_provider_lms.lms.zoho_people.auth import RefreshToken
-from airflow_provider_lms.lms.zoho_people.completions import CompletionsReader
-from airflow_provider_lms.lms.zoho_people.course import CourseReader
+from airflow_provider_lms.lms.zoho_people.completions import ZohoPeopleCompletionsReader
+from airflow_provider_lms.lms.zoho_people.course import ZohoPeopleCourseQuery, ZohoPeopleCourseReader
+from airflow_provider_lms.lms.zoho_people.error_codes import error_of
+from airflow_provider_lms.lms.zoho_people.grant import RefreshToken
 
 _TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
 _API_PATH = "/api/v1"
 
 
-class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
+class ZohoPeopleHook(CourseHook[ZohoPeopleClient, ZohoPeopleSettings, ZohoPeopleCourseQuery]):
     """Connects to the LMS of Zoho People.
 
     :param zoho_people_conn_id: the connection.
-    :param max_wait: seconds that one call of the client may wait for a rate limit or an outage.
-    :param longest_lock: a lock by the LMS that lasts so many seconds or more is not waited for; None is no limit.
+    :param options: how the client is used.
+
+    Example::
+
+        client = ZohoPeopleHook("zoho_people_default").get_conn()
+        for page in client.courses():
+            print([course.course_name for course in page.records])
+        client.close()
     """
 
     conn_name_attr = "zoho_people_conn_id"
@@ -31,49 +38,53 @@ class ZohoPeopleHook(LmsHook[ZohoPeopleClient]):
     conn_type = ZOHO_PEOPLE.name
     hook_name = ZOHO_PEOPLE.label
     connection_type = ZOHO_PEOPLE
-    course_reader = CourseReader
-    completions_reader = CompletionsReader
+    course_query_type = ZohoPeopleCourseQuery
 
-    def __init__(
-        self,
-        zoho_people_conn_id: str = default_conn_name,
-        *,
-        max_wait: float = 900.0,
-        longest_lock: float | None = None,
-    ) -> None:
-        super().__init__(Use(max_wait=max_wait, longest_lock=longest_lock))
+    def __init__(self, zoho_people_conn_id: str = default_conn_name, *, options: ClientOptions | None = None) -> None:
+        super().__init__(options)
         self.zoho_people_conn_id = zoho_people_conn_id
 
-    def client(self, account: Account, use: Use) -> ZohoPeopleClient:
-        settings = self._settings(account)
-        client_id, client_secret = account.credentials
-        refresh_token = settings["refresh_token"]
-        if not refresh_token:
-            raise ValueError(f"Connection {account.conn_id!r}, extra 'refresh_token': it must be set.")
-        domain = ZOHO_DATA_CENTERS[settings["data_center"]]
+    @property
+    def conn_id(self) -> str:
+        return self.zoho_people_conn_id
 
-        def url(host: str) -> str:
-            override = (settings[f"{host}_url"] or "").rstrip("/")
-            name = f"Connection {account.conn_id!r}, {host}_url"
-            return checked_url(name, override or f"https://{host}.{domain}", allow_http=settings["allow_http"])
+    def build_client(
+        self, connection: PlainConnection, settings: ZohoPeopleSettings, options: ClientOptions
+    ) -> ZohoPeopleClient:
+        client_id, client_secret = connection.credentials
+        if not settings.refresh_token:
+            raise ValueError("extra 'refresh_token': it must be set.")
+        domain = DOMAINS[settings.data_center]
 
+        def url(name: str, override: str | None, host: str) -> str:
+            found = (override or "").rstrip("/") or f"https://{host}.{domain}"
+            return checked_url(name, found, allow_http=settings.allow_http)
+
+        accounts_url = url("accounts_url", settings.accounts_url, "accounts")
+        people_url = url("people_url", settings.people_url, "people")
         grant = RefreshToken(
-            url("accounts").removesuffix(_TOKEN_PATH) + _TOKEN_PATH,
+            accounts_url.removesuffix(_TOKEN_PATH) + _TOKEN_PATH,
             client_id,
             client_secret,
-            refresh_token,
-            settings["data_center"],
+            settings.refresh_token,
+            settings.data_center,
         )
         transport = self._transport(
-            url("people").removesuffix(_API_PATH) + _API_PATH,
+            people_url.removesuffix(_API_PATH) + _API_PATH,
             grant,
             settings,
-            use,
+            options,
             client_id=client_id,
-            secrets=(client_secret, refresh_token),
-            refused=refused,
+            secrets=(client_secret, settings.refresh_token),
+            error_of=error_of,
         )
         return ZohoPeopleClient(transport)
+
+    def course_reader(self, query: ZohoPeopleCourseQuery, client: ZohoPeopleClient) -> ZohoPeopleCourseReader:
+        return ZohoPeopleCourseReader(client, query)
+
+    def completions_reader(self, query: CompletionsQuery, client: ZohoPeopleClient) -> ZohoPeopleCompletionsReader:
+        return ZohoPeopleCompletionsReader(client, query)
 
     # Airflow looks for these two in the class itself, not in its bases.
     @classmethod

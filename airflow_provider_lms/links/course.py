@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEY = "_link_CourseLink"
-"""The XCom key where Airflow 3 looks for the link, which is put there before the task waits."""
+XCOM_KEY = "_link_CourseLink"
+"""The XCom key under which Airflow 3 looks for the link. It is pushed before the task waits."""
 
 
 class CourseLink(BaseOperatorLink):
-    """The course, as the LMS itself shows it."""
+    """The course in the LMS itself."""
 
     name = "Course"
 
     @property
     def xcom_key(self) -> str:
-        return KEY
+        return XCOM_KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:  # noqa: ARG002
         from airflow.providers.common.compat.sdk import XCom
 
-        return XCom.get_value(key=KEY, ti_key=ti_key) or ""
+        return XCom.get_value(key=XCOM_KEY, ti_key=ti_key) or ""
 
 
-def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
-    """Let the UI show the link while the task runs. Whatever goes wrong with it, the task goes on.
+def push_link(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
+    """Let the UI show the link while the task runs. If anything goes wrong with it, the task continues.
 
     :param context: the task's; outside a task nothing happens.
     :param find: asks the LMS for the address.
@@ -44,9 +44,9 @@ def put(context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
         return
     try:
         url = find() or ""
-    except Exception as error:  # noqa: BLE001  # a link is a convenience
-        log.info("No link to the course (%s).", type(error).__name__)
+    except Exception as error:  # noqa: BLE001  # a link is only a convenience
+        log.info("The course has no link (%s).", type(error).__name__)
         url = ""
     with suppress(Exception):
-        # An empty text, too: Airflow logs an error where it looks for a link in vain.
-        push(key=KEY, value=url if url.startswith("https://") else "")
+        # An empty text, too: Airflow logs an error if it looks for a link that was never pushed.
+        push(key=XCOM_KEY, value=url if url.startswith("https://") else "")
