@@ -1,16 +1,18 @@
-"""The checkpoint: how far an unfinished dataset has come, for the retry of the task that writes it."""
+"""The checkpoint says how far an unfinished dataset has come. A retry of the task resumes from it."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from airflow_provider_lms.storage.files import child, content, remove, whole_file
-from airflow_provider_lms.storage.manifest import Run
+from airflow_provider_lms import clock
+from airflow_provider_lms.storage.documents import Count, PartName, Timestamp, UnreadableDocument, decode
+from airflow_provider_lms.storage.files import child, read_bytes, remove, write_bytes
+from airflow_provider_lms.storage.manifest import PartFile, TaskInstanceKey
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -18,66 +20,88 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "_checkpoint.json"
-VERSION = 1
-_LIFE = timedelta(days=2)
-_LIFE_OUTSIDE_A_TASK = timedelta(hours=1)
+VERSION = 2
+_LONGEST_CONTINUATION = 8_192
+"""Servers accept no longer URLs, so a longer one is damaged and would fail every retry. An empty one is damaged too: it
+would lead to the first page, whose records are already in the parts."""
+
+LIFETIME = timedelta(days=2)
+"""How long a retry may resume. Parts that no manifest and no checkpoint names are nobody's after that time: only a
+checkpoint could have led a retry to them. A writer that is still at work after two days, and whose checkpoint another
+writer has replaced, finds its parts missing and fails. It never commits a dataset with a hole."""
+
+LIFETIME_OUTSIDE_A_TASK = timedelta(hours=1)
+"""Without a task instance, the same query after a longer time is more likely a new reading than a retry."""
 
 
 class Checkpoint(msgspec.Struct, kw_only=True):
-    """What a retry needs to go on.
+    """What a retry needs to resume.
 
-    :param fingerprint: of the query and of the format.
+    :param fingerprint: identifies the query and the format.
     :param run: the task instance that writes.
-    :param next: the continuation of the last page in ``files``.
+    :param next: the continuation after the last page in ``files``.
     :param files: the finished parts.
     :param pages: how many pages these hold.
     :param leftovers: parts that an earlier writer in this folder has abandoned.
-    :param started_at: when the first try began.
+    :param started_at: when the first attempt began.
+    :param digest: of what decides which records the dataset gets. Damage to it would lose or repeat records in silence.
     """
 
     version: int = VERSION
     fingerprint: str
-    run: Run
-    next: str
-    files: list[dict[str, Any]]
-    pages: int
-    leftovers: list[str]
-    started_at: datetime
-    written_at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
+    run: TaskInstanceKey
+    next: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CONTINUATION)]
+    files: list[PartFile]
+    pages: Count
+    leftovers: list[PartName]
+    started_at: Timestamp
+    written_at: Timestamp = msgspec.field(default_factory=clock.utcnow)
+    digest: str = ""
 
-    def is_of(self, fingerprint: str, run: Run) -> bool:
-        """Whether it was written by an earlier try of the same task instance, for the same query.
+    def belongs_to(self, fingerprint: str, run: TaskInstanceKey) -> bool:
+        """Whether an earlier attempt of the same task instance has written it for the same query.
 
         Outside a task, the same query within an hour counts as that.
         """
-        if self.fingerprint != fingerprint or self.version != VERSION:
+        if self.fingerprint != fingerprint or self.version != VERSION or self.digest != self.compute_digest():
             return False
-        age = datetime.now(UTC) - self.written_at
-        if run == Run():
-            return self.run == run and age < _LIFE_OUTSIDE_A_TASK
-        return run.same_instance(msgspec.to_builtins(self.run)) and age < _LIFE
+        age = abs(clock.utcnow() - self.written_at)  # a date in the far future does not make it valid forever
+        if run == TaskInstanceKey():
+            return self.run == run and age < LIFETIME_OUTSIDE_A_TASK
+        return run.same_instance(self.run) and age < LIFETIME
+
+    def compute_digest(self) -> str:
+        """The digest of the position and the parts."""
+        return fingerprint(self.fingerprint, self.next, self.pages, self.files)
 
 
-def fingerprint(described: Any) -> str:
-    """A digest of what must be the same for a retry to go on."""
+def fingerprint(*described: Any) -> str:
+    """A digest of what must be the same for a retry to resume."""
     return hashlib.sha256(msgspec.json.encode(described, order="deterministic")).hexdigest()
 
 
 def find(directory: ObjectStoragePath) -> Checkpoint | None:
-    """The checkpoint in a folder; None where there is none that can be read."""
+    """The checkpoint in a folder; None if there is none that can be read.
+
+    :raises StorageError: the folder cannot be read.
+    """
+    path = child(directory, NAME)
     try:
-        return msgspec.json.decode(content(child(directory, NAME)), type=Checkpoint)
+        content = read_bytes(path)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError:
-        log.warning("%s cannot be read, and is not used.", child(directory, NAME))
+    try:
+        return decode(content, Checkpoint)
+    except UnreadableDocument as error:
+        # It only saves requests. Failing here would fail every retry, until somebody removes the file.
+        log.warning("%s is damaged (%s) and is ignored: everything is read again.", path, error)
         return None
 
 
 def put(directory: ObjectStoragePath, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint, whole or not at all."""
-    with whole_file(child(directory, NAME)) as file:
-        file.write(msgspec.json.encode(checkpoint))
+    """Write the checkpoint, completely or not at all."""
+    signed = msgspec.structs.replace(checkpoint, digest=checkpoint.compute_digest())
+    write_bytes(child(directory, NAME), msgspec.json.encode(signed))
 
 
 def discard(directory: ObjectStoragePath) -> None:

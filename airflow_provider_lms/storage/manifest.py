@@ -1,13 +1,16 @@
-"""The manifest: what a dataset consists of. It is written last, so a dataset is what its manifest names."""
+"""The manifest says what a dataset consists of. It is written last, so a dataset is what its manifest names."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from airflow_provider_lms.storage.files import Location, child, content, folder, whole_file
+from airflow_provider_lms.storage.documents import Count, PartName, Timestamp, UnreadableDocument, convert, decode
+from airflow_provider_lms.storage.errors import ManifestError
+from airflow_provider_lms.storage.files import Location, child, folder, read_bytes, write_bytes
+from airflow_provider_lms.tables.columns import COLUMN_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,12 +18,15 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 NAME = "_manifest.json"
-VERSION = 1
+VERSION = 2
+_WAY_OUT = "Choose another folder. If nobody needs this dataset any more, delete the file: the next run writes it anew."
+_V1_WATERMARK = "latest_completion_date"
+_V1_WATERMARK_FIELD = "completionDate"
 
 
 @dataclass(frozen=True)
-class Run:
-    """The task instance that writes; all None outside a task."""
+class TaskInstanceKey:
+    """The task instance that writes a dataset. All fields are None outside a task."""
 
     dag_id: str | None = None
     task_id: str | None = None
@@ -29,85 +35,189 @@ class Run:
     try_number: int | None = None
 
     @classmethod
-    def of(cls, context: Mapping[str, Any]) -> Run:
+    def of(cls, context: Mapping[str, Any]) -> TaskInstanceKey:
         """The task instance of a context, which may be empty."""
         ti = context.get("ti")
-        return cls(*(getattr(ti, name, None) for name in (field.name for field in fields(cls))))
+        if ti is None:
+            return cls()
+        return cls(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, getattr(ti, "try_number", None))
 
-    def same_instance(self, other: Mapping[str, Any]) -> bool:
-        """Whether the other, from a manifest, is this task instance, in whatever try."""
-        return self.same_task(other) and self.map_index == other.get("map_index")
+    def same_instance(self, other: TaskInstanceKey) -> bool:
+        """Whether the other is this task instance, in any of its attempts."""
+        return self.same_task(other) and self.map_index == other.map_index
 
-    def same_task(self, other: Mapping[str, Any]) -> bool:
-        """Whether the other, from a manifest, is this task in this run, whatever its map index."""
-        return self.dag_id is not None and all(
-            getattr(self, name) == other.get(name) for name in ("dag_id", "task_id", "run_id")
+    def same_task(self, other: TaskInstanceKey) -> bool:
+        """Whether the other is this task in this run, whatever its map index."""
+        return self.dag_id is not None and (
+            (self.dag_id, self.task_id, self.run_id) == (other.dag_id, other.task_id, other.run_id)
         )
 
 
+class PartFile(msgspec.Struct, kw_only=True):
+    """One finished part of a dataset.
+
+    :param name: the file's name in the dataset's folder.
+    :param sha256: the digest of its bytes.
+    :param watermark: the greatest watermark of its records.
+    :param watermark_known: False if a record has a value there that does not fit the field.
+    :param consistent: False if records came or went while the listing was read.
+    :param new_fields: the fields that are not declared, and that records so far have in ``_extra``.
+    """
+
+    name: PartName
+    records: Count
+    bytes: Count
+    sha256: str
+    watermark: Timestamp | None = None
+    watermark_known: bool = True
+    consistent: bool = True
+    new_fields: list[str] = []
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """A committed dataset.
+
+    :param resource: the name of the listing, such as ``module_results``.
+    :param schema: name and type of each declared column.
+    :param schema_version: of the listing's columns; a breaking change raises it.
+    :param primary_key: the columns that identify a record; empty if none do so for every record.
+    :param query: the filters as given; no secret is among them.
+    :param host: the base URL of the LMS.
+    :param run: the task instance that wrote it.
+    :param complete: whether the listing was read to its end; False if ``max_pages`` ended it.
+    :param consistent: False if records came or went while the listing was read, also when it was read once more. Then
+        it may lack some.
+    :param new_fields: the fields that the LMS has sent and that are not declared. Records have them in ``_extra``.
+    :param hash_key_id: tells with which secret columns were hashed; None if none were.
+    :param watermark_field: the column that ``watermark`` is about; None if the records have no such column, or if the
+        manifest is of version 1 and has no watermark.
+    :param watermark: the greatest value in that column, from where a later run can continue. None if it is not known of
+        every record.
+    :param previous: parts of the dataset before, which are removed with the next commit.
+    """
+
+    version: int = VERSION
+    resource: str
+    format: Annotated[str, msgspec.Meta(pattern=r"\A(jsonl|csv|parquet)\Z")]
+    compression: Annotated[str, msgspec.Meta(pattern=r"\A(none|gzip|zstd)\Z")] = "none"
+    schema: list[dict[str, str]]
+    schema_version: int = 1
+    primary_key: list[str] = []
+    query: dict[str, Any]
+    host: str
+    run: TaskInstanceKey
+    started_at: Timestamp
+    finished_at: Timestamp
+    pages: Count
+    records: Count
+    complete: bool
+    consistent: bool = True
+    new_fields: list[str] = []
+    hash_key_id: str | None = None
+    watermark_field: str | None = None
+    watermark: Timestamp | None = None
+    files: list[PartFile]
+    previous: list[PartName] = []
+
+    def __post_init__(self) -> None:
+        if not all("name" in column and column.get("type") in COLUMN_TYPES for column in self.schema):
+            raise ValueError("a column has no name, or an unknown type")
+
+
 class DatasetConflict(Exception):
-    """The output folder holds a dataset that must not be replaced by this one."""
+    """The output folder holds a dataset that this one must not replace."""
 
 
 def read_manifest(location: Location) -> dict[str, Any]:
     """The manifest of a committed dataset.
 
     :param location: the dataset's folder, or its manifest, as a path, a URL or an ``ObjectStoragePath``.
-    :return: ``version``, ``resource``, ``format``, ``schema``, ``query``, ``host``, ``run``, ``started_at``,
-        ``finished_at``, ``pages``, ``records``, ``complete`` (False where ``max_pages`` ended it),
-        ``latest_completion_date`` (RFC 3339 in UTC; None where no record has one), and ``files``, each with ``name``,
-        ``records``, ``bytes``, ``sha256`` and its own ``latest_completion_date``.
+    :return: ``version`` (always 2: a manifest of version 1 is returned in the shape of version 2, with an empty
+        ``primary_key``), ``resource``, ``format``, ``compression``, ``schema``, ``schema_version``, ``primary_key``
+        (empty if no columns identify every record), ``query``, ``host``, ``run``, ``started_at``, ``finished_at``,
+        ``pages``, ``records``, ``complete`` (False if ``max_pages`` ended it), ``consistent`` (False if records came or
+        went while they were read), ``new_fields`` (sent by the LMS, not declared, and kept in ``_extra``),
+        ``hash_key_id`` (tells with which secret columns were hashed), ``watermark_field``, ``watermark`` (RFC 3339 in
+        UTC; None if no record has one, or if a value could not be read), ``files``, each with ``name``, ``records``,
+        ``bytes``, ``sha256``, its own ``watermark``, ``watermark_known``, ``consistent`` and ``new_fields``, and
+        ``previous``, the parts of the dataset before.
     :raises FileNotFoundError: no dataset was committed there.
+    :raises ManifestError: the manifest cannot be read; a ``ValueError``.
+    :raises StorageError: the folder cannot be read: its connection, its permissions; an ``OSError``.
+
+    Example::
+
+        manifest = read_manifest("s3://lake/lms/results")
+        print(manifest["records"], manifest["watermark"])
     """
-    found = find(_dataset(location))
-    if found is None:
-        raise FileNotFoundError(f"{location}: no {NAME} here, so no dataset was committed to this folder.")
+    found: dict[str, Any] = msgspec.to_builtins(load_manifest(location))
     return found
 
 
-def find(directory: ObjectStoragePath) -> dict[str, Any] | None:
+def load_manifest(location: Location) -> Manifest:
+    """The manifest of a committed dataset, typed.
+
+    :raises FileNotFoundError: no dataset was committed there.
+    :raises ManifestError: the manifest cannot be read.
+    :raises StorageError: the folder cannot be read.
+    """
+    path = folder("location", location)
+    found = find(path.parent if path.name == NAME else path)
+    if found is None:
+        raise FileNotFoundError(f"{location}: there is no {NAME} here, so no dataset was committed to this folder.")
+    return found
+
+
+def find(directory: ObjectStoragePath) -> Manifest | None:
     """The manifest in a folder, if there is one.
 
-    :raises ValueError: it was written by a later version of this package, or by something else.
+    :raises ManifestError: it was written by a later version of this package, or by something else, or it is damaged.
+    :raises StorageError: the folder cannot be read.
     """
     path = child(directory, NAME)
     try:
-        manifest: dict[str, Any] = msgspec.json.decode(content(path), type=dict[str, Any])
-        version = manifest["version"]
+        content = read_bytes(path)
     except FileNotFoundError:
         return None
-    except (msgspec.MsgspecError, KeyError):
-        raise ValueError(f"{path}: this is not a manifest of airflow-provider-lms. Choose another folder.") from None
-    if version != VERSION:
-        raise ValueError(
-            f"{path}: manifest version {version}; this package reads version {VERSION}. Upgrade the package."
+    try:
+        fields = decode(content, dict[str, Any])
+    except UnreadableDocument as error:
+        raise ManifestError(f"{path}: this is not a manifest of airflow-provider-lms ({error}). {_WAY_OUT}") from None
+    version = fields.get("version")
+    if type(version) is not int or version < 1:
+        raise ManifestError(f"{path}: this is not a manifest of airflow-provider-lms (no version). {_WAY_OUT}")
+    if version > VERSION:
+        raise ManifestError(
+            f"{path}: manifest version {version:,}. This package reads versions 1 to {VERSION}: upgrade it."
         )
-    return manifest
+    try:
+        return convert(_from_version_1(fields) if version == 1 else fields, Manifest)
+    except UnreadableDocument as error:
+        raise ManifestError(f"{path}: the manifest is damaged ({error}). {_WAY_OUT}") from None
 
 
-def put(directory: ObjectStoragePath, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest, whole or not at all."""
-    with whole_file(child(directory, NAME)) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+def put(directory: ObjectStoragePath, manifest: Manifest) -> None:
+    """Write the manifest, completely or not at all."""
+    write_bytes(child(directory, NAME), msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 
 
-def check_writable(found: Mapping[str, Any] | None, run: Run, if_exists: str) -> None:
-    """Refuse to replace a dataset that is not this task's to replace.
+def check_writable(found: Manifest | None, run: TaskInstanceKey, if_exists: str) -> None:
+    """Refuse to replace a dataset that this task instance must not replace.
 
     :param found: the manifest in the folder.
     :raises DatasetConflict: another map index of this task in this run wrote it, or ``if_exists`` is ``fail``.
     """
     if found is None:
         return
-    check_map_index(found["run"], run)
-    if if_exists == "fail" and not run.same_instance(found["run"]):
+    check_map_index(found.run, run)
+    if if_exists == "fail" and not run.same_instance(found.run):
         raise DatasetConflict(
-            "output_path: the folder holds a dataset already, and if_exists is 'fail'. "
+            "output_path: the folder already holds a dataset, and if_exists is 'fail'. "
             "Choose another folder, or set if_exists='replace'."
         )
 
 
-def check_map_index(other: Mapping[str, Any], run: Run) -> None:
+def check_map_index(other: TaskInstanceKey, run: TaskInstanceKey) -> None:
     """Refuse to write where another map index of the same task has written in this run.
 
     :param other: the task instance that has written.
@@ -115,26 +225,49 @@ def check_map_index(other: Mapping[str, Any], run: Run) -> None:
     """
     if run.same_task(other) and not run.same_instance(other):
         raise DatasetConflict(
-            f"output_path: map index {other['map_index']} of this task has written to this folder in this run. "
-            "Give each mapped task a folder of its own, with '{{ ti.map_index }}' or the mapped id in output_path."
+            f"output_path: map index {other.map_index} of this task has written to this folder in this run. "
+            "Give each mapped task its own folder: use '{{ ti.map_index }}' or the mapped id in output_path."
         )
 
 
-def summary(directory: ObjectStoragePath, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The small account of a dataset that goes to XCom."""
-    files = [
-        {"uri": str(child(directory, file["name"])), **{key: file[key] for key in ("records", "bytes", "sha256")}}
-        for file in manifest["files"]
-    ]
-    kept = ("records", "pages", "format", "resource", "latest_completion_date", "complete", "started_at", "finished_at")
+def summarize(directory: ObjectStoragePath, manifest: Manifest) -> dict[str, Any]:
+    """The summary of a dataset that goes to XCom."""
+    summary: dict[str, Any] = msgspec.to_builtins(
+        {
+            "uri": str(directory),
+            "manifest": str(child(directory, NAME)),
+            "files": [
+                {
+                    "uri": str(child(directory, file.name)),
+                    "records": file.records,
+                    "bytes": file.bytes,
+                    "sha256": file.sha256,
+                }
+                for file in manifest.files
+            ],
+            "records": manifest.records,
+            "pages": manifest.pages,
+            "format": manifest.format,
+            "resource": manifest.resource,
+            "watermark": manifest.watermark,
+            "complete": manifest.complete,
+            "consistent": manifest.consistent,
+            "new_fields": manifest.new_fields,
+            "started_at": manifest.started_at,
+            "finished_at": manifest.finished_at,
+        }
+    )
+    return summary
+
+
+def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one watermark, that of the completion date, and no name for its column."""
+    files = convert(content.get("files"), list[dict[str, Any]])
+    watermark = content.get(_V1_WATERMARK)
     return {
-        "uri": str(directory),
-        "manifest": str(child(directory, NAME)),
-        "files": files,
-        **{key: manifest[key] for key in kept},
+        **content,
+        "version": VERSION,
+        "watermark_field": None if watermark is None else _V1_WATERMARK_FIELD,
+        "watermark": watermark,
+        "files": [{**file, "watermark": file.get(_V1_WATERMARK)} for file in files],
     }
-
-
-def _dataset(location: Location) -> ObjectStoragePath:
-    path = folder("location", location)
-    return path.parent if path.name == NAME else path

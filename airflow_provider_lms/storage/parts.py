@@ -1,25 +1,26 @@
-"""Pages into part files, each of which appears whole or not at all."""
+"""Writes pages into part files. A part appears completely or not at all."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import msgspec
-
-from airflow_provider_lms.storage.files import child, whole_file
+from airflow_provider_lms import clock
+from airflow_provider_lms.durations import describe_duration
+from airflow_provider_lms.storage.files import child, size_of, write_whole
+from airflow_provider_lms.storage.manifest import PartFile
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_lms.lms.paging import Page
+    from airflow_provider_lms.lms.listing.page import Page
+    from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.storage.formats import Format
 
 log = logging.getLogger(__name__)
@@ -29,15 +30,15 @@ _OVERFULL = 2
 
 
 @dataclass(frozen=True)
-class Parts:
+class PartOptions:
     """How a dataset is cut into files: a part is closed after the page that fills it.
 
-    Where reading cannot go on after that page, the part is closed after the first page where it can, unless it has
-    twice the size or age by then.
+    If reading could not resume after that page, the part stays open until the first page where it could, but only up
+    to twice the size or age.
 
     :param format: how records become bytes.
-    :param part_bytes: bytes after which a part is full.
-    :param part_seconds: seconds after which a part is full.
+    :param part_bytes: size in bytes at which a part is full.
+    :param part_seconds: age in seconds at which a part is full.
     """
 
     format: Format
@@ -51,87 +52,97 @@ class PartWriter:
     :param directory: their folder.
     :param stem: the beginning of their names.
     :param record: the type whose fields are declared.
-    :param files: parts that an earlier try has finished.
+    :param label: what is read, for the log.
+    :param watermark: the attribute whose greatest value each part notes, if there is one.
+    :param files: parts that an earlier attempt has finished.
     :param pages: how many pages these hold.
-    :param finished: called with a continuation when all up to there is in finished parts, and reading may go on there.
+    :param on_safe_point: called with a continuation when finished parts hold everything up to there, and reading could
+        resume there.
     """
 
     def __init__(
         self,
         directory: ObjectStoragePath,
         stem: str,
-        parts: Parts,
-        record: type[msgspec.Struct],
+        parts: PartOptions,
+        record: type[Record],
         *,
-        files: Iterable[dict[str, Any]] = (),
+        label: str = "the listing",
+        watermark: str | None = None,
+        files: Iterable[PartFile] = (),
         pages: int = 0,
-        finished: Callable[[str], None] = lambda _: None,
+        on_safe_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._directory = directory
         self._stem = stem
         self._parts = parts
         self._record = record
-        self._finished = finished
+        self._progress = _ProgressLog(label)
+        self._watermark = watermark
+        self._on_safe_point = on_safe_point
         self._part: _Part | None = None
         self._last: Page[Any] | None = None
-        self._safe_at = time.monotonic()
+        self._safe_at = clock.monotonic()
         self.files = list(files)
         self.pages = self._safe_pages = pages
 
     @property
     def records(self) -> int:
-        return sum(file["records"] for file in self.files)
+        """How many records the finished parts hold."""
+        return sum(file.records for file in self.files)
 
     def write(self, pages: Iterable[Page[Any]], start: str | None = None) -> str | None:
-        """Write every page; return the continuation of the last.
+        """Write every page; return the continuation after the last.
 
-        If a page cannot be read, what was read before it is finished for the next try.
+        If a page cannot be read, the part with the pages before it is finished for the next attempt.
 
         :param start: the continuation that the pages begin with.
         """
-        reading, told = iter(pages), time.monotonic()
+        source = iter(pages)
         try:
-            while (page := self._next(reading)) is not None:
+            while (page := self._next(source)) is not None:
                 self._add(page)
-                if time.monotonic() - told >= _PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    written = 0 if self._part is None else self._part.records
-                    log.info("%d pages, %d records so far.", self.pages, self.records + written)
+                open_records = 0 if self._part is None else self._part.records
+                self._progress.update(page, self.pages, self.records + open_records)
+            if self._part is None and not self.files:
+                # A reader of the files, such as DuckDB, finds the columns even if there is no record.
+                self._part = self._open_part()
             self._finish()
         except BaseException as error:
             if self._part is not None:
                 self._part.abandon(error)
             raise
-        log.info("%d pages, %d records in %d files.", self.pages, self.records, len(self.files))
         return start if self._last is None else self._last.next
 
-    def _next(self, reading: Any) -> Page[Any] | None:
+    def _next(self, source: Iterator[Page[Any]]) -> Page[Any] | None:
         try:
-            page: Page[Any] | None = next(reading, None)
+            return next(source, None)
         except Exception:
             if self._continuation is not None:
-                with suppress(Exception):  # what went wrong with the page is what matters
+                with suppress(Exception):  # the error that matters is the page's
                     self._finish()
             raise
-        return page
 
     def _add(self, page: Page[Any]) -> None:
         self.pages += 1
         self._last = page
-        if page.records:
+        if page.records or not page.consistent:
             if self._part is None:
-                name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
-                self._part = _Part(child(self._directory, name), self._parts.format, self._record)
+                self._part = self._open_part()
             self._part.add(page)
         size = 0 if self._part is None else self._part.bytes
-        age = time.monotonic() - self._safe_at
+        age = clock.monotonic() - self._safe_at
         fill = max(size / self._parts.part_bytes, age / self._parts.part_seconds)
         if fill >= (_OVERFULL if page.next is not None and self._continuation is None else 1):
             self._finish()
 
+    def _open_part(self) -> _Part:
+        name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
+        return _Part(child(self._directory, name), self._parts, self._record, self._watermark)
+
     @property
     def _continuation(self) -> str | None:
-        """Where reading may go on later; None where it may not."""
+        """Where a later attempt could resume; None if it could not."""
         return self._last.next if self._last is not None and self._last.resumable else None
 
     def _finish(self) -> None:
@@ -139,37 +150,83 @@ class PartWriter:
             self.files.append(self._part.finish())
             self._part = None
         if self._continuation is not None and self.pages > self._safe_pages:
-            self._finished(self._continuation)
+            self._on_safe_point(self._continuation)
             self._safe_pages = self.pages
-        self._safe_at = time.monotonic()
+        self._safe_at = clock.monotonic()
 
 
-def are_whole(directory: ObjectStoragePath, files: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether finished parts are all there.
-
-    :param files: ``name`` and ``bytes`` of each.
-    """
+def are_complete(directory: ObjectStoragePath, files: Iterable[PartFile]) -> bool:
+    """Whether all of these finished parts are there, in their full size."""
     try:
-        return all(child(directory, file["name"]).stat().st_size == file["bytes"] for file in files)
+        return all(size_of(child(directory, file.name)) == file.bytes for file in files)
     except FileNotFoundError:
         return False
 
 
+class _ProgressLog:
+    """Logs every half minute how far reading has come.
+
+    :param label: what is read.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._logged = clock.monotonic()
+        # When the first page came, and its unit. What happens before, such as listing a course's learners, is done once
+        # and says nothing about how long the other pages will take.
+        self._first: tuple[float, int] | None = None
+
+    def update(self, page: Page[Any], pages: int, records: int) -> None:
+        """Note one more page.
+
+        :param pages: how many pages were read so far.
+        :param records: how many records were read so far.
+        """
+        now = clock.monotonic()
+        if self._first is None:
+            self._first = now, page.unit
+        started, first_unit = self._first
+        if now - self._logged < _PROGRESS_SECONDS:
+            return
+        self._logged = now
+        log.info(
+            "Reading %s: %s, %s records%s.",
+            self._label,
+            f"{pages:,} pages" if page.units == 1 else f"{page.unit:,} of {page.units:,} steps",
+            f"{records:,}",
+            self._time_left(page, page.unit - first_unit, now - started),
+        )
+
+    @staticmethod
+    def _time_left(page: Page[Any], done: int, elapsed: float) -> str:
+        if not done or page.unit == page.units:
+            return ""
+        return f", about {describe_duration(elapsed / done * (page.units - page.unit))} left"
+
+
 class _Part:
-    """One part file while it is open; stands before the file to count and digest what is written."""
+    """One part file while it is open. The encoder writes into it, and it counts and digests the bytes."""
 
     closed = False
 
-    def __init__(self, path: ObjectStoragePath, format: Format, record: type[msgspec.Struct]) -> None:  # noqa: A002
+    def __init__(
+        self,
+        path: ObjectStoragePath,
+        parts: PartOptions,
+        record: type[Record],
+        watermark: str | None,
+    ) -> None:
         self._name = path.name
-        self._whole: AbstractContextManager[BinaryIO] = whole_file(path)
+        self._whole: AbstractContextManager[BinaryIO] = write_whole(path, _OVERFULL * parts.part_bytes)
         self._file = self._whole.__enter__()
         self._digest = hashlib.sha256()
-        self._watermark: str | None = getattr(record, "watermark", None)
+        self._watermark = watermark
         self._latest: datetime | None = None
+        self._watermark_known = self._consistent = True
+        self._new_fields: Set[str] = frozenset()
         self.records = 0
         self.bytes = 0
-        self._encoder = format.encoder(self, record)
+        self._encoder = parts.format.encoder(self, record)
 
     def write(self, content: bytes) -> int:
         self._digest.update(content)
@@ -178,7 +235,7 @@ class _Part:
         return len(content)
 
     def flush(self) -> None:
-        """What is written goes to the file when the part is finished."""
+        """Do nothing: the file is written when the part is finished."""
 
     def tell(self) -> int:
         return self.bytes
@@ -186,20 +243,26 @@ class _Part:
     def add(self, page: Page[Any]) -> None:
         self._encoder.write(page.records)
         self.records += len(page.records)
+        self._consistent = self._consistent and page.consistent
+        self._new_fields |= page.new_fields
         if self._watermark is not None:
+            self._watermark_known = self._watermark_known and self._watermark not in page.misfits
             found = filter(None, (self._latest, *map(attrgetter(self._watermark), page.records)))
             self._latest = max(found, default=None)
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> PartFile:
         self._encoder.close()
         self._whole.__exit__(None, None, None)
-        return {
-            "name": self._name,
-            "records": self.records,
-            "bytes": self.bytes,
-            "sha256": self._digest.hexdigest(),
-            "latest_completion_date": None if self._latest is None else msgspec.to_builtins(self._latest),
-        }
+        return PartFile(
+            name=self._name,
+            records=self.records,
+            bytes=self.bytes,
+            sha256=self._digest.hexdigest(),
+            watermark=self._latest,
+            watermark_known=self._watermark_known,
+            consistent=self._consistent,
+            new_fields=sorted(self._new_fields),
+        )
 
     def abandon(self, error: BaseException) -> None:
         self._whole.__exit__(type(error), error, error.__traceback__)

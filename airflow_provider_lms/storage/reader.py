@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_lms.storage.files import Location, child, folder, open_to_read
+from airflow_provider_lms.storage.files import Location, child, exists, folder, open_to_read
 from airflow_provider_lms.storage.formats import Format
-from airflow_provider_lms.storage.manifest import read_manifest
+from airflow_provider_lms.storage.manifest import load_manifest
 
 
 def read_records(
     source: Location | Mapping[str, Any] | Iterable[Location | Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
-    """The records of committed datasets, one after the other, without holding them all.
+    """The records of committed datasets, one after the other, in flat memory.
 
     :param source: a dataset's folder, a summary as an operator returns it, or several of these, such as the summaries
         of a mapped task.
     :return: plain dicts under the vendor's field names; dates are RFC 3339 text in UTC.
-    :raises FileNotFoundError: no dataset was committed there.
+    :raises FileNotFoundError: no dataset was committed there, or it was replaced twice while it was being read.
+    :raises ManifestError: the manifest cannot be read.
+    :raises StorageError: the folder cannot be read: its connection, its permissions.
+
+    Example::
+
+        @task
+        def count_overdue(summary):
+            return sum(record["isOverdue"] for record in read_records(summary))
     """
     if isinstance(source, Mapping):
         source = source["uri"]
@@ -27,8 +35,16 @@ def read_records(
             yield from read_records(each)
         return
     directory = folder("source", source)
-    manifest = read_manifest(directory)
-    written = Format(manifest["format"], manifest.get("compression", "none"))
-    for each in manifest["files"]:
-        with open_to_read(child(directory, each["name"])) as file:
-            yield from written.read(file, manifest["schema"])
+    manifest = load_manifest(directory)
+    written = Format(manifest.format, manifest.compression)
+    for part in manifest.files:
+        path = child(directory, part.name)
+        try:
+            with open_to_read(path) as file:
+                yield from written.read(file, manifest.schema)
+        except Exception as error:
+            if not exists(path):
+                raise FileNotFoundError(
+                    f"{path} is gone. The dataset was replaced twice while it was being read: read it again."
+                ) from error
+            raise

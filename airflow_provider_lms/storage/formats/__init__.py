@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
-
-import msgspec
+from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_lms.storage.formats.compression import SUFFIXES, ClosableSink, compressing, decompressing, zstd
 from airflow_provider_lms.storage.formats.csv import Csv
 from airflow_provider_lms.storage.formats.encoder import Encoder, Encoding, Row, Sink
 from airflow_provider_lms.storage.formats.lines import JsonLines
 from airflow_provider_lms.storage.formats.parquet import Parquet, ParquetGzip, ParquetZstd
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.listing.records import Record
 
 _ENCODINGS: dict[str, dict[str, Encoding]] = {
     "jsonl": dict.fromkeys(SUFFIXES, JsonLines),
@@ -54,7 +55,7 @@ class Format:
         """The end of a file's name."""
         return self._encoding.suffix + ("" if self._compresses_itself else SUFFIXES[self.compression])
 
-    def encoder(self, file: Sink, record: type[msgspec.Struct]) -> Encoder:
+    def encoder(self, file: Sink, record: type[Record]) -> Encoder:
         """Begin a file.
 
         :param record: the type whose fields are declared.
@@ -96,11 +97,11 @@ class Format:
 class _Compressed:
     """An encoder whose bytes are compressed."""
 
-    def __init__(self, encoding: Encoding, file: ClosableSink, record: type[msgspec.Struct]) -> None:
+    def __init__(self, encoding: Encoding, file: ClosableSink, record: type[Record]) -> None:
         self._file = file
         self._encoder = encoding(file, record)
 
-    def write(self, records: Sequence[msgspec.Struct]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         self._encoder.write(records)
 
     def close(self) -> None:

@@ -26,6 +26,8 @@ def compressing(file: Sink, compression: str) -> ClosableSink:
         # A fixed time, so that the same records make the same file.
         return gzip.GzipFile(fileobj=file, mode="wb", mtime=0)
     sink: ClosableSink = zstd().ZstdFile(file, "wb")
+    # Otherwise a file without records would have no frame at all, and readers would take it for cut off.
+    sink.write(b"")
     return sink
 
 

@@ -9,12 +9,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from airflow_provider_lms.storage.formats.columns import EXTRA, Column, Columns, merged
 from airflow_provider_lms.storage.formats.encoder import Row, Sink
+from airflow_provider_lms.tables.columns import EXTRA, Column, Columns, merged
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.listing.records import Record
 
 
 class _Null(int):
@@ -34,14 +37,14 @@ class Csv:
 
     suffix = ".csv"
 
-    def __init__(self, file: Sink, record: type[msgspec.Struct]) -> None:
+    def __init__(self, file: Sink, record: type[Record]) -> None:
         self._file = file
         self._columns = Columns(record)
         self._write([[*(column.name for column in self._columns.declared), EXTRA]])
 
-    def write(self, records: Sequence[msgspec.Struct]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         columns = [_texts(column, self._columns.values(column, records)) for column in self._columns.declared]
-        extra = [_NULL if each is None else each for each in self._columns.beyond(records)]
+        extra = [_NULL if each is None else each for each in self._columns.extra_json(records)]
         self._write(zip(*columns, extra, strict=True))
 
     def close(self) -> None:

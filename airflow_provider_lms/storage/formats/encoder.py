@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-import msgspec
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.listing.records import Record
 
 Row = dict[str, object]
 
@@ -21,7 +22,7 @@ class Sink(Protocol):
 class Encoder(Protocol):
     """Writes records into one file."""
 
-    def write(self, records: Sequence[msgspec.Struct]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         """Append records."""
 
     def close(self) -> None:
@@ -33,7 +34,7 @@ class Encoding(Protocol):
 
     suffix: str
 
-    def __call__(self, file: Sink, record: type[msgspec.Struct], /) -> Encoder:
+    def __call__(self, file: Sink, record: type[Record], /) -> Encoder:
         """Begin a file.
 
         :param record: the type whose fields are declared; records may be of subclasses with further fields.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from airflow_provider_lms.storage.formats.encoder import Row, Sink
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.listing.records import Record
 
 
 class JsonLines:
@@ -17,10 +20,10 @@ class JsonLines:
 
     _encode = staticmethod(msgspec.json.Encoder().encode_lines)
 
-    def __init__(self, file: Sink, _: type[msgspec.Struct]) -> None:
+    def __init__(self, file: Sink, _: type[Record]) -> None:
         self._file = file
 
-    def write(self, records: Sequence[msgspec.Struct]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         self._file.write(self._encode(records))
 
     def close(self) -> None:

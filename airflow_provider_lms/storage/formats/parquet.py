@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from airflow_provider_lms.storage.formats.columns import EXTRA, Columns, merged
 from airflow_provider_lms.storage.formats.encoder import Row, Sink
+from airflow_provider_lms.tables.arrow import ArrowTable
+from airflow_provider_lms.tables.columns import merged
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.listing.records import Record
 
 _GROUP_ROWS = 20_000
 
@@ -22,33 +26,18 @@ class Parquet:
     suffix = ".parquet"
     compression = "none"
 
-    def __init__(self, file: Sink, record: type[msgspec.Struct]) -> None:
+    def __init__(self, file: Sink, record: type[Record]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._columns = Columns(record)
-        types = {
-            "string": pa.string(),
-            "integer": pa.int64(),
-            "number": pa.float64(),
-            "boolean": pa.bool_(),
-            "timestamp": pa.timestamp("us", tz="UTC"),
-            "any": pa.string(),
-        }
-        fields = [pa.field(column.name, types[column.type]) for column in self._columns.declared]
-        self._schema = pa.schema([*fields, pa.field(EXTRA, pa.string())])
+        self._table = ArrowTable(record)
         self._pa = pa
-        self._writer = pq.ParquetWriter(file, self._schema, compression=self.compression)
+        self._writer = pq.ParquetWriter(file, self._table.schema, compression=self.compression)
         self._batches: list[Any] = []
         self._rows = 0
 
-    def write(self, records: Sequence[msgspec.Struct]) -> None:
-        columns = [self._columns.values(column, records) for column in self._columns.declared]
-        arrays = [
-            self._pa.array(values, type=field.type)
-            for values, field in zip([*columns, self._columns.beyond(records)], self._schema, strict=True)
-        ]
-        self._batches.append(self._pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+    def write(self, records: Sequence[Record]) -> None:
+        self._batches.append(self._table.batch(records))
         self._rows += len(records)
         if self._rows >= _GROUP_ROWS:
             self._write_group()
@@ -61,13 +50,16 @@ class Parquet:
     def read(file: BinaryIO, schema: Sequence[Mapping[str, str]]) -> Iterator[Row]:
         import pyarrow.parquet as pq
 
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
+        found = pq.ParquetFile(file)
+        if found.num_row_groups == 0:  # pyarrow before version 19 raises OSError for such a file
+            return
+        for batch in found.iter_batches(batch_size=10_000):
             for row in msgspec.to_builtins(batch.to_pylist()):
                 yield merged(row, schema)
 
     def _write_group(self) -> None:
         if self._batches:
-            self._writer.write_table(self._pa.Table.from_batches(self._batches, schema=self._schema))
+            self._writer.write_table(self._pa.Table.from_batches(self._batches, schema=self._table.schema))
         self._batches, self._rows = [], 0
 
 

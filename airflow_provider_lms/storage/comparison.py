@@ -1,0 +1,149 @@
+"""What has changed between two datasets of the same listing: what was inserted, updated and deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import msgspec
+
+from airflow_provider_lms.storage.files import Location
+from airflow_provider_lms.storage.manifest import Manifest, load_manifest
+from airflow_provider_lms.storage.reader import read_records
+
+log = logging.getLogger(__name__)
+
+Change: TypeAlias = Literal["inserted", "updated", "deleted", "unchanged"]
+CHANGES: tuple[Change, ...] = get_args(Change)
+Row: TypeAlias = dict[str, Any]
+Source: TypeAlias = "Location | Mapping[str, Any]"
+
+_LATER = "Read it again, and compare then."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two datasets of a listing, compared by key.
+
+    Rows are read again each time that they are asked for, so only a digest of each row is held in memory: about 150
+    bytes for each key of each dataset.
+
+    :param counts: the number of rows by change: ``inserted``, ``updated``, ``deleted``, ``unchanged``.
+    :param key: the columns that identify a row.
+    :param manifest: that of the current dataset.
+
+    Example::
+
+        found = compare_datasets("s3://lake/users/2026-11-24", "s3://lake/users/2026-11-25")
+        print(found.counts)
+        for leaver in found.rows("deleted"):
+            print(leaver["userId"])
+    """
+
+    counts: Mapping[Change, int]
+    key: tuple[str, ...]
+    manifest: Manifest
+    _previous: Source | None
+    _current: Source
+    _before: Mapping[bytes, bytes]
+    _now: Mapping[bytes, bytes]
+
+    def rows(self, change: Change) -> Iterator[Row]:
+        """The rows of one change. An updated or unchanged row is that of the current dataset, a deleted one the last.
+
+        :raises FileNotFoundError: a dataset was replaced since they were compared.
+        """
+        if change == "deleted":
+            rows = iter(()) if self._previous is None else read_records(self._previous)
+        else:
+            rows = read_records(self._current)
+        return (row for row in rows if self._change_of(_digest(self._key_of(row))) == change)
+
+    def _key_of(self, row: Row) -> list[Any]:
+        return [row.get(name) for name in self.key]
+
+    def _change_of(self, key: bytes) -> Change:
+        if key not in self._now:
+            return "deleted"
+        if key not in self._before:
+            return "inserted"
+        return "unchanged" if self._now[key] == self._before[key] else "updated"
+
+
+def compare_datasets(previous: Source | None, current: Source, key: Sequence[str] | str | None = None) -> Comparison:
+    """Compare two committed datasets of the same listing.
+
+    A dataset that may lack records cannot show what was deleted, so both must be complete and consistent.
+
+    :param previous: the earlier dataset, as a folder or a summary; None if there is none, and everything is new.
+    :param current: the later dataset.
+    :param key: the columns that identify a row; None takes the primary key of the dataset.
+    :raises ValueError: they cannot be compared: other listings, filters or hashes, one is not complete, or rows share a
+        key.
+    :raises FileNotFoundError: no dataset was committed there.
+
+    Example::
+
+        compare_datasets(yesterday["uri"], today["uri"]).counts["deleted"]
+    """
+    later = _load("current", current)
+    earlier = None if previous is None else _load("previous", previous)
+    columns = (key,) if isinstance(key, str) else tuple(key or later.primary_key)
+    if earlier is not None:
+        _check_comparable(earlier, later)
+    names = {column["name"] for column in later.schema}
+    if not columns:
+        raise ValueError(f"key: {later.resource} has no primary key. Name the columns that identify a row.")
+    for name in columns:
+        if name not in names:
+            raise ValueError(f"key: the dataset has no column {name!r}.")
+
+    def digests(parameter: str, source: Source | None) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for row in () if source is None else read_records(source):
+            identity = _digest([row.get(name) for name in columns])
+            if identity in found:
+                raise ValueError(f"key: several rows of {parameter} have the same {', '.join(columns)}.")
+            found[identity] = _digest(row)
+        return found
+
+    before, now = digests("previous", previous), digests("current", current)
+    unchanged = sum(before.get(each) == digest for each, digest in now.items())
+    inserted = sum(each not in before for each in now)
+    counts: dict[Change, int] = {
+        "inserted": inserted,
+        "updated": len(now) - inserted - unchanged,
+        "deleted": sum(each not in now for each in before),
+        "unchanged": unchanged,
+    }
+    log.info("Compared %s: %s.", later.resource, ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    return Comparison(counts, columns, later, previous, current, before, now)
+
+
+def _load(parameter: str, source: Source) -> Manifest:
+    found = load_manifest(source["uri"] if isinstance(source, Mapping) else source)
+    if not found.complete:
+        raise ValueError(f"{parameter}: max_pages cut this dataset short. {_LATER}")
+    if not found.consistent:
+        raise ValueError(f"{parameter}: records came or went while it was read, so it may lack some. {_LATER}")
+    return found
+
+
+def _check_comparable(earlier: Manifest, later: Manifest) -> None:
+    same: tuple[tuple[str, Callable[[Manifest], object]], ...] = (
+        ("listings", lambda each: each.resource),
+        ("accounts", lambda each: each.host),
+        ("filters", lambda each: each.query),
+        ("columns", lambda each: sorted(column["name"] for column in each.schema)),
+        ("secrets for their hashes", lambda each: each.hash_key_id),
+    )
+    for what, value in same:
+        if value(earlier) != value(later):
+            raise ValueError(f"previous, current: they have different {what}, so rows cannot be compared.")
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=16).digest()
