@@ -1,202 +1,296 @@
-"""What every extracting operator shares: where records go, and the checks before the first request."""
+"""What all extracting operators share: where records go, and the checks before the first request."""
 
 from __future__ import annotations
 
 import random
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_lms.operators.options import (
+    Compression,
+    IfExists,
+    Names,
+    OutputFormat,
+    SchemaContract,
+    TaskOptions,
+)
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
-    from msgspec import Struct
 
-    from airflow_provider_lms.hooks.base import Client
+    from airflow_provider_lms.hooks.base import ClientOptions
+    from airflow_provider_lms.lms.client import LmsClient
     from airflow_provider_lms.lms.errors import LmsRateLimited
-    from airflow_provider_lms.lms.paging import Page
-    from airflow_provider_lms.storage.parts import Parts
+    from airflow_provider_lms.lms.listing.page import Page
+    from airflow_provider_lms.lms.listing.projection import Projection
+    from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.storage.dataset import Description
+    from airflow_provider_lms.storage.parts import PartOptions
 
+C = TypeVar("C", bound="LmsClient")
 
 _LONG_LOCK = 60.0
+"""A lock of this many seconds or more is worth giving the worker slot back."""
 
 
-class LmsExtractOperator(BaseOperator):
+class LmsExtractOperator(BaseOperator, Generic[C]):
     """Base of the operators that read one listing of an LMS.
 
-    :param output_path: the folder of the dataset, as a path, a URL (``s3://conn_id@bucket/folder``) or an
-        ``ObjectStoragePath`` (templated); None returns the records themselves. A mapped task needs a folder for each
+    :param output_path: the folder of the dataset: a path, a URL (``s3://conn_id@bucket/folder``) or an
+        ``ObjectStoragePath`` (templated). None returns the records themselves. A mapped task needs a folder for each
         map index.
     :param output_format: ``jsonl``, ``csv`` or ``parquet`` (with the extra ``parquet``; templated).
-    :param compression: ``none``, ``gzip`` or ``zstd`` (with the extra ``zstd``, unless for Parquet); None is the
-        format's default, which is zstd for Parquet and none for the others (templated).
+    :param compression: ``none``, ``gzip`` or ``zstd`` (with the extra ``zstd``, unless for Parquet; templated). None is
+        the format's default: zstd for Parquet, none for the others.
     :param part_bytes: size in bytes at which a part file is closed.
     :param part_seconds: age in seconds at which a part file is closed.
-    :param if_exists: ``replace`` swaps a dataset in the folder for the new one when that is complete; ``fail`` refuses
-        to, before the first request.
-    :param max_xcom_records: how many records may be returned without ``output_path``; the task fails if there are more.
+    :param if_exists: ``replace`` replaces a dataset in the folder once the new one is complete; ``fail`` refuses to,
+        before the first request.
+    :param columns: the columns to keep, such as ``["userId", "courseId", "progress"]``, or ``fields.EMAIL`` for one
+        value of the object in a column (templated). None keeps all. With this parameter or one of the next two,
+        ``_extra`` is left out unless ``columns`` names it.
+    :param drop_columns: the columns to leave out (templated).
+    :param hash_columns: the columns to hash with the connection's ``hash_secret``, so that they can be joined but not
+        read (templated).
+    :param schema_contract: ``evolve`` keeps fields that this version does not declare in ``_extra`` and reports their
+        names; ``freeze`` fails the task and names them.
+    :param max_xcom_records: how many records may be returned without ``output_path``. With more the task fails.
     :param max_pages: how many pages to read, for a trial run; None reads all.
-    :param max_wait: seconds that one request may wait for a rate limit before it raises ``LmsRateLimited``.
-    :param deferrable: with an ``output_path``, give the worker slot back while the LMS has locked the account or asks
-        to wait, for a minute or more: the part so far is closed, and the task goes on from there. ``execution_timeout``
-        begins anew each time.
+    :param max_wait: seconds that one request may wait for a rate limit before the task fails with ``LmsRateLimited``.
+    :param deferrable: with an ``output_path``, give the worker slot back while the LMS has locked the account or
+        demands a pause of a minute or more. The part so far is closed, and the task resumes from there.
+        ``execution_timeout`` starts again at each resume.
     """
 
-    resource_name: ClassVar[str]
-    template_fields: Sequence[str] = ("output_path", "output_format", "compression")
+    template_fields: Sequence[str] = (
+        "output_path",
+        "output_format",
+        "compression",
+        "columns",
+        "drop_columns",
+        "hash_columns",
+    )
 
     def __init__(
         self,
         *,
         output_path: str | ObjectStoragePath | None = None,
-        output_format: str = "jsonl",
-        compression: str | None = None,
+        output_format: OutputFormat = "jsonl",
+        compression: Compression | None = None,
         part_bytes: int = 128_000_000,
         part_seconds: float = 300.0,
-        if_exists: str = "replace",
+        if_exists: IfExists = "replace",
+        columns: Names = None,
+        drop_columns: Names = None,
+        hash_columns: Names = None,
+        schema_contract: SchemaContract = "evolve",
         max_xcom_records: int = 1_000,
         max_pages: int | None = None,
         max_wait: float = 900.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,
+        **task: Unpack[TaskOptions],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**task)
         self.output_path = output_path
         self.output_format = output_format
         self.compression = compression
         self.part_bytes = part_bytes
         self.part_seconds = part_seconds
         self.if_exists = if_exists
+        self.columns = columns
+        self.drop_columns = drop_columns
+        self.hash_columns = hash_columns
+        self.schema_contract = schema_contract
         self.max_xcom_records = max_xcom_records
         self.max_pages = max_pages
         self.max_wait = max_wait
         self.deferrable = deferrable
 
     @abstractmethod
-    def connect(self, longest_lock: float | None) -> Client:
+    def connect(self, options: ClientOptions) -> C:
         """A client of the LMS.
 
-        :param longest_lock: a lock that lasts so many seconds or more is raised, and not waited for.
+        :param options: how it is used.
         """
 
     @abstractmethod
-    def query(self) -> dict[str, Any]:
-        """The parameters of the listing as rendered, without those that are not set."""
+    def declaration(self) -> Listing[Any]:
+        """The declaration of the listing."""
 
     @abstractmethod
-    def record(self) -> type[Struct]:
-        """The type of the listing's records."""
+    def query(self) -> Mapping[str, object]:
+        """The parameters of the listing as rendered. They go into the manifest; none may be a secret."""
 
-    def read(self, client: Any, query: dict[str, Any]) -> Iterable[Page[Any]]:
-        """The listing: the client's method of that name, unless a subclass reads it otherwise.
+    @abstractmethod
+    def read(self, client: C, start: str | None) -> Iterable[Page[Any]]:
+        """Read the listing with the parameters as rendered.
 
-        :param client: as :meth:`connect` gave it.
-        :param query: as :meth:`query` gave it, and ``start`` where an earlier try is gone on with.
+        :param start: the continuation of an earlier attempt; None is the beginning.
         """
-        pages: Iterable[Page[Any]] = getattr(client, self.resource_name)(**query)
-        return pages
 
-    def link(self, client: Any, query: Mapping[str, Any], context: Context) -> None:
-        """Let the UI lead to what was read, where the LMS tells its address."""
+    def push_link(self, client: C, context: Context) -> None:
+        """Let the UI lead to what was read, if the LMS tells its address."""
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.
 
-        :return: without ``output_path`` the records as plain dicts; else the dataset's summary: ``uri``, ``manifest``,
-            ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``, ``format``,
-            ``resource``, ``latest_completion_date``, ``complete``, ``started_at``, ``finished_at``.
-        :raises ValueError: a parameter cannot be meant as it is; it is named.
-        :raises DatasetConflict: the folder holds a dataset that must not be replaced; or others have replaced it twice
-            meanwhile, and theirs stands.
-        :raises LmsError: reading failed; the dataset before stays as it is, and a retry goes on from there.
+        :return: without ``output_path`` the records as plain dicts; otherwise the dataset's summary: ``uri``,
+            ``manifest``, ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``,
+            ``format``, ``resource``, ``watermark``, ``complete``, ``consistent``, ``new_fields``, ``started_at``,
+            ``finished_at``.
+        :raises ValueError: a parameter is invalid; it is named.
+        :raises DatasetConflict: the folder holds a dataset that must not be replaced. Or other tasks have committed to
+            it twice while this task was writing; their dataset is kept.
+        :raises LmsError: reading failed. The dataset before is kept, and a retry resumes where this attempt stopped.
         """
+        from airflow_provider_lms.hooks.base import ClientOptions
         from airflow_provider_lms.lms.errors import LmsRateLimited
-        from airflow_provider_lms.lms.filters import number, whole
+        from airflow_provider_lms.lms.http.retry import RetryPolicy
+        from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
 
-        at_most = None if self.max_pages is None else whole("max_pages", self.max_pages)
-        max_records = whole("max_xcom_records", self.max_xcom_records, minimum=0)
-        number("max_wait", self.max_wait, 0)
-        parts = self._parts()
-        query = self.query()
-        defers = self.deferrable and self.output_path is not None and "ti" in context
-        client = self.connect(_LONG_LOCK if defers else None)
+        self._keep_iterators()
+        max_pages = None if self.max_pages is None else parse_int("max_pages", self.max_pages)
+        max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
+        max_wait = parse_float("max_wait", self.max_wait, 0)
+        parts = self._part_options()
+        choice = ColumnChoice.parse(self.columns, self.drop_columns, self.hash_columns)
+        parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
+        can_defer = self.deferrable and self.output_path is not None and "ti" in context
+        retry = RetryPolicy(max_wait=max_wait, longest_lock=_LONG_LOCK if can_defer else None)
+        client = self.connect(ClientOptions(retry=retry))
         try:
-            found: list[dict[str, Any]] | dict[str, Any]
+            listing = self.declaration()
+            projection = (
+                choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
+            )
+            result: list[dict[str, Any]] | dict[str, Any]
             if self.output_path is None:
                 from airflow_provider_lms.storage.xcom import collect
 
-                found = collect(islice(self.read(client, query), at_most), max_records)
+                result = collect(islice(self._pages(client, None, projection), max_pages), max_records)
+                self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
             else:
-                found = self._write(client, query, parts, at_most, context)
-            self.link(client, query, context)
-            return found
+                client.prefetch = max_pages is None
+                result = self._write(client, parts, projection, max_pages, context)
+            self.push_link(client, context)
+            return result
         except LmsRateLimited as error:
-            if not defers or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
+            if not can_defer or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
                 raise
-            return self._wait_elsewhere(error)
+            return self._defer(error)
         finally:
             client.close()
 
     def execute_after_lock(self, context: Context, event: Any = None) -> list[dict[str, Any]] | dict[str, Any]:  # noqa: ARG002
-        """Go on where :meth:`execute` has deferred; the checkpoint says where that was."""
+        """Resume after :meth:`execute` has deferred. The checkpoint says where."""
         return self.execute(context)
 
+    def _keep_iterators(self) -> None:
+        """Turn iterators into lists, since the manifest, the log and the request all go through a parameter."""
+        for name in self.template_fields:
+            value = getattr(self, name)
+            if isinstance(value, Iterator):
+                setattr(self, name, list(value))
+
+    def _pages(self, client: C, start: str | None, projection: Projection | None) -> Iterator[Page[Any]]:
+        """The pages as they go into the result."""
+        from airflow_provider_lms.lms.listing.drift import refuse_new_fields
+
+        pages = iter(self.read(client, start))
+        if self.schema_contract == "freeze":
+            pages = refuse_new_fields(self.declaration().name, pages)
+        return pages if projection is None else map(projection.apply, pages)
+
     def _write(
-        self, client: Any, query: dict[str, Any], parts: Parts, at_most: int | None, context: Context
+        self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context
     ) -> dict[str, Any]:
         from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
-        from airflow_provider_lms.operators.outlets import tell
-        from airflow_provider_lms.storage.dataset import Dataset, Description
+        from airflow_provider_lms.operators.outlets import update_outlets
+        from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import folder
-        from airflow_provider_lms.storage.manifest import Run
+        from airflow_provider_lms.storage.manifest import TaskInstanceKey
 
-        dataset = Dataset(folder("output_path", self.output_path), Run.of(context), self.if_exists)
-        if (written := dataset.written()) is not None:
-            self.log.info("This task instance has written the dataset in an earlier try.")
-            tell(self.outlets, context, written)
-            return written
-        description = Description(self.resource_name, self.record(), client.base_url, _plain(query))
+        dataset = Dataset(folder("output_path", self.output_path), TaskInstanceKey.of(context), self.if_exists)
+        summary = dataset.committed_summary()
+        if summary is not None:
+            self.log.info("An earlier attempt of this task instance has already written the dataset.")
+        else:
 
-        def reading(start: str | None, before: int) -> Iterator[Page[Any]]:
-            pages = self.read(client, query if start is None else {**query, "start": start})
-            return islice(pages, None if at_most is None else max(at_most - before, 0))
+            def read(start: str | None, pages_before: int) -> Iterator[Page[Any]]:
+                left = None if max_pages is None else max(max_pages - pages_before, 0)
+                return islice(self._pages(client, start, projection), left)
 
-        summary = dataset.write(reading, description, parts, (LmsBadRequest, LmsNotFound, ValueError))
-        tell(self.outlets, context, summary)
+            # A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew
+            # from the first page shows whether the position was at fault.
+            rejected = (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+            summary = dataset.write(read, self._description(client, projection), parts, rejected)
+        update_outlets(self.outlets, context, summary)
         return summary
 
-    def _wait_elsewhere(self, error: LmsRateLimited) -> NoReturn:
+    def _description(self, client: C, projection: Projection | None) -> Description:
+        from airflow_provider_lms.lms.listing.filters import IdFilter
+        from airflow_provider_lms.operators.subject import describe_subject
+        from airflow_provider_lms.storage.dataset import Description
+
+        listing, parameters = self.declaration(), self.query()
+        query = {name: _to_json(value) for name, value in parameters.items() if value is not None}
+        whole = Description(
+            resource=listing.name,
+            record=listing.record,
+            primary_key=listing.key,
+            watermark=listing.record.watermark,
+            schema_version=listing.version,
+            host=client.base_url,
+            query=query,
+            subject=describe_subject(listing, parameters),
+        )
+        if projection is None:
+            return whole
+        personal = {each.name for each in listing.filters if isinstance(each, IdFilter) and each.personal}
+        return replace(
+            whole,
+            record=projection.record,
+            primary_key=listing.key if projection.has(*listing.key) else (),
+            watermark=whole.watermark if projection.keeps(whole.watermark) else None,
+            query=projection.redact(query, personal),
+            details=[query, projection.choice, projection.key_id],
+            hash_key_id=projection.key_id,
+        )
+
+    def _defer(self, error: LmsRateLimited) -> NoReturn:
         from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-        # Some later than allowed, so that not all who wait for the same account come back at once.
+        # A little later than allowed, so that tasks that wait for the same account do not come back all at once.
         seconds = error.retry_after or _LONG_LOCK
         seconds += random.uniform(1.0, min(60.0, seconds / 10))  # noqa: S311
-        self.log.info("%s The worker slot is given back for %.0f s.", error, seconds)
+        self.log.info("%s Giving the worker slot back for %.0f s.", error, seconds)
         self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=seconds)), method_name="execute_after_lock")
 
-    def _parts(self) -> Parts:
-        """How a dataset is to be written; every parameter of it is checked."""
-        from airflow_provider_lms.lms.filters import number, one_of, whole
+    def _part_options(self) -> PartOptions:
+        """How the dataset is to be written. Every parameter of it is checked."""
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
         from airflow_provider_lms.storage.formats import Format
-        from airflow_provider_lms.storage.parts import Parts
+        from airflow_provider_lms.storage.parts import PartOptions
 
-        one_of("if_exists", self.if_exists, ("replace", "fail"))
-        return Parts(
+        parse_choice("if_exists", self.if_exists, get_args(IfExists))
+        return PartOptions(
             Format.chosen(self.output_format, self.compression),
-            whole("part_bytes", self.part_bytes),
-            number("part_seconds", self.part_seconds, 1),
+            parse_int("part_bytes", self.part_bytes),
+            parse_float("part_seconds", self.part_seconds, 1),
         )
 
 
-def _plain(value: Any) -> Any:
-    """What the manifest's JSON can hold of a parameter."""
+def _to_json(value: Any) -> Any:
+    """A parameter as the manifest's JSON can hold it."""
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""What a task's outlet assets are told of a dataset."""
+"""What the outlet assets of a task hear of a dataset."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Asset
 
-WATERMARK = "latest_completion_date"
-"""The key of an asset's state, and of the extra of its event, with the greatest completion date in RFC 3339, UTC."""
+WATERMARK_KEY = "watermark"
+"""The key in an asset's state, and in the extra of its event, of the dataset's watermark in RFC 3339, UTC."""
+_IN_EVENTS = ("uri", "records", WATERMARK_KEY, "new_fields")
 
 
-def tell(outlets: Iterable[Any], context: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
-    """Put a dataset into the events of the outlet assets, and its watermark into their state.
+def update_outlets(outlets: Iterable[Any], context: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+    """Add a dataset to the events of the outlet assets, and store its watermark in their state.
 
-    Assets have a state since Airflow 3.3; its watermark only moves on, and not by a dataset that was cut short.
+    Assets have a state since Airflow 3.3. Its watermark only moves forward, and a dataset that ``max_pages`` cut short
+    does not move it.
 
     :param summary: the dataset's summary.
     """
@@ -23,12 +25,12 @@ def tell(outlets: Iterable[Any], context: Mapping[str, Any], summary: Mapping[st
     events, states = context.get("outlet_events"), context.get("asset_state_store")
     for asset in assets:
         if events is not None:
-            events[asset].extra.update({name: summary[name] for name in ("uri", "records", WATERMARK)})
+            events[asset].extra.update({name: summary[name] for name in _IN_EVENTS})
         if states is not None and summary["complete"]:
-            _move_on(states[asset], summary[WATERMARK])
+            _move_watermark(states[asset], summary[WATERMARK_KEY])
 
 
-def _move_on(state: Any, latest: str | None) -> None:
-    before = state.get(WATERMARK)
+def _move_watermark(state: Any, latest: str | None) -> None:
+    before = state.get(WATERMARK_KEY)
     if latest is not None and (before is None or datetime.fromisoformat(before) < datetime.fromisoformat(latest)):
-        state.set(WATERMARK, latest)
+        state.set(WATERMARK_KEY, latest)

@@ -1,0 +1,57 @@
+"""What the operators share that read any listing by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_lms.operators.base import LmsExtractOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.client import LmsClient
+    from airflow_provider_lms.lms.listing.page import Page
+    from airflow_provider_lms.lms.listing.spec import Listing
+
+
+class AnyListing(LmsExtractOperator["Any"]):
+    """Reads one listing of an LMS by its name.
+
+    :param listing: the name, as in the data dictionary (templated).
+    :param filters: the filters of the listing by name, as the client's method takes them (templated). A date range is
+        a pair of start and end. Of a listing with a parent, such as the modules of courses, the children of all parents
+        are read, or of those that the parent's own filters choose, such as ``course_ids``.
+    """
+
+    conn_type: str
+    template_fields: Sequence[str] = ("listing", "filters")
+
+    def __init__(self, *, listing: str, filters: Mapping[str, Any] | None = None, **common: Any) -> None:
+        super().__init__(**common)
+        self.listing = listing
+        self.filters = filters
+
+    def declaration(self) -> Listing[Any]:
+        from airflow_provider_lms.lms.parameters import parse_choice
+        from airflow_provider_lms.vendors import VENDORS
+
+        listings = VENDORS[self.conn_type].listings()
+        found: Listing[Any] = listings[parse_choice("listing", self.listing, tuple(listings))]
+        return found
+
+    def query(self) -> Mapping[str, object]:
+        return {**self._filters(), **super().query()}  # type: ignore[safe-super]
+
+    def read(self, client: LmsClient, start: str | None) -> Iterator[Page[Any]]:
+        # A name that is no filter is an error of the author's, like an invalid value.
+        try:
+            pages: Iterator[Page[Any]] = client.read(self.declaration(), start=start, **dict[str, Any](self.query()))
+        except TypeError as error:
+            raise ValueError(f"filters: {error}") from None
+        return pages
+
+    def _filters(self) -> Mapping[str, Any]:
+        if self.filters is None:
+            return {}
+        if not isinstance(self.filters, Mapping):
+            raise ValueError("filters: expected the filters of the listing by name, such as {'course_ids': [...]}.")
+        return self.filters

@@ -1,0 +1,31 @@
+"""Operators for iSpring Learn."""
+
+from airflow_provider_lms.operators.ispring.base import ISpringExtractOperator, ISpringExtractOptions
+from airflow_provider_lms.operators.ispring.content import ISpringCourseModulesOperator, ISpringCoursesOperator
+from airflow_provider_lms.operators.ispring.listing import ISpringListingOperator
+from airflow_provider_lms.operators.ispring.people import (
+    ISpringCertificatesOperator,
+    ISpringDepartmentsOperator,
+    ISpringEnrollmentsOperator,
+    ISpringUsersOperator,
+)
+from airflow_provider_lms.operators.ispring.results import (
+    ISpringCourseResultsOperator,
+    ISpringModuleResultsOperator,
+    ISpringResultOptions,
+)
+
+__all__ = [
+    "ISpringCertificatesOperator",
+    "ISpringCourseModulesOperator",
+    "ISpringCourseResultsOperator",
+    "ISpringCoursesOperator",
+    "ISpringDepartmentsOperator",
+    "ISpringEnrollmentsOperator",
+    "ISpringExtractOperator",
+    "ISpringExtractOptions",
+    "ISpringListingOperator",
+    "ISpringModuleResultsOperator",
+    "ISpringResultOptions",
+    "ISpringUsersOperator",
+]
