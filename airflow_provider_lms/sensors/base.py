@@ -1,51 +1,59 @@
-"""What every completion sensor shares: one reading per poke, the verdict, and deferring."""
+"""What all completion sensors share: one reading per poke, its evaluation, and deferring."""
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Unpack
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
+from airflow_provider_lms import clock
+from airflow_provider_lms.durations import describe_duration
+from airflow_provider_lms.sensors.options import OnMissing, SensorOptions
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from msgspec import Struct
 
-    from airflow_provider_lms.lms.completion import Goal, Verdict
+    from airflow_provider_lms.hooks.base import ClientOptions, CourseHook
+    from airflow_provider_lms.lms.course.criteria import Criteria
+    from airflow_provider_lms.lms.course.evaluation import Evaluation
+    from airflow_provider_lms.lms.course.readers import CourseQuery
 
-_MANY = 1_000
-_PATIENCE = 300.0
+_MANY_IDS = 1_000
+_MAX_WAIT = 300.0
+"""Seconds that a poke may wait for the rate limit before it counts as "not yet"."""
 _LONG_LOCK = 60.0
+"""A lock of this many seconds or more is not waited for within a poke."""
 
 
 class CompletionWatchError(Exception):
-    """The triggerer could not wait for the learners; trying again may do."""
+    """The triggerer could not wait for the learners. A retry may succeed."""
 
 
 class LmsCourseCompletionSensor(BaseSensorOperator):
     """Base of the sensors that wait until a course's learners have completed it.
 
-    A rate limit, a lock or an outage of the LMS means "not yet", with a warning, until the timeout. What the LMS
-    refuses for good, and a requirement that cannot be met any more, raise ``AirflowFailException``. All modes come to
-    the same.
+    A rate limit, a lock or an outage of the LMS means "not yet", with a warning, until the timeout. Final errors of the
+    LMS, and a requirement that cannot be met any more, raise ``AirflowFailException``. All modes give the same result.
 
     :param course_id: the course (templated).
     :param required_share: the share of the cohort that must have completed, above 0 and up to 1, also as ``"80%"``;
         rounded up (templated).
     :param required_count: how many learners must have completed, in place of a share (templated).
     :param min_cohort: a smaller cohort is waited for; at least 1 (templated).
-    :param on_missing: a named learner who is not in the course: ``wait``; ``fail`` counts them as lost, and the sensor
-        fails once the requirement cannot be met without those who are lost; ``ignore`` takes them out of the cohort
-        (templated).
+    :param on_missing: what to do about a named learner who is not in the course (templated). ``wait``. ``fail`` counts
+        the learner as failed; the sensor fails once the requirement cannot be met without the failed ones. ``ignore``
+        takes the learner out of the cohort.
     :param completed_statuses: the LMS's words for a completed course (templated); None takes the usual ones.
-    :param poke_interval: seconds between two pokes.
-    :param deferrable: wait in the triggerer, where sensors for the same course share one poll.
+    :param poke_interval: seconds between two pokes, or a timedelta.
+    :param deferrable: wait in the triggerer. Sensors for the same course then share one poll.
     """
 
     conn_type: ClassVar[str]
-    conn_id_field: ClassVar[str]
     template_fields: Sequence[str] = (
         "course_id",
         "required_share",
@@ -62,13 +70,13 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         required_share: float | str = 1.0,
         required_count: int | str | None = None,
         min_cohort: int | str = 1,
-        on_missing: str = "wait",
+        on_missing: OnMissing = "wait",
         completed_statuses: Sequence[str] | str | None = None,
         poke_interval: timedelta | float = 300.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,
+        **sensor: Unpack[SensorOptions],
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        super().__init__(poke_interval=poke_interval, **sensor)
         self.course_id = course_id
         self.required_share = required_share
         self.required_count = required_count
@@ -76,117 +84,174 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         self.on_missing = on_missing
         self.completed_statuses = completed_statuses
         self.deferrable = deferrable
-        self._warned: set[str] = set()
-        self._linked = False
+        self._told_statuses: set[str] = set()
+        self._link_pushed = False
+        self._last_count: str | None = None
+        self._deadline: float | None = None
+
+    @property
+    @abstractmethod
+    def conn_id(self) -> str:
+        """The connection's id, as rendered."""
 
     @abstractmethod
-    def connect(self, max_wait: float, longest_lock: float) -> Any:
-        """A client of the LMS.
+    def hook(self, options: ClientOptions) -> CourseHook[Any, Any, Any]:
+        """The hook of the LMS.
 
-        :param max_wait: seconds that one call may wait for the budget.
-        :param longest_lock: a lock that lasts so many seconds or more is raised, and not waited for.
+        :param options: how its client is used.
         """
 
     @abstractmethod
-    def course(self) -> dict[str, Any]:
-        """What is read, as rendered: the parameters of the LMS's ``CourseReader`` as plain JSON."""
+    def course(self) -> CourseQuery:
+        """What to read: the LMS's course query, from the parameters as rendered.
 
-    @abstractmethod
-    def goal(self) -> Goal:
-        """Who must have completed it.
-
-        :raises ValueError: a parameter cannot be meant as it is; it is named.
+        :raises ValueError: a parameter is invalid; it is named.
         """
 
     @abstractmethod
-    def reader(self, client: Any) -> Any:
-        """Reads the course on a worker."""
+    def criteria(self) -> Criteria:
+        """Who must have completed the course.
 
-    def link(self, client: Any, context: Mapping[str, Any]) -> None:
-        """Let the UI lead to the course, where the LMS tells its address."""
+        :raises ValueError: a parameter is invalid; it is named.
+        """
+
+    def push_link(self, context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
+        """Let the UI lead to the course, if the LMS tells its address.
+
+        :param find: asks the LMS for the address.
+        """
+
+    def execute(self, context: Context) -> Any:
+        """Poke until the criteria are met.
+
+        :raises AirflowSensorTimeout: they were not met in time; the message repeats the last count.
+        :raises AirflowFailException: they cannot be met any more, or the LMS gave a final error.
+        """
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+        self._deadline = self._find_deadline(context)
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            raise AirflowSensorTimeout(f"{error} {self._last_count or 'The course could not be read.'}") from None
 
     def poke(self, context: Context) -> PokeReturnValue:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_lms.coordination import CoordinationError
         from airflow_provider_lms.lms.errors import LmsError
-        from airflow_provider_lms.lms.plan import carry_out
 
-        goal = self.goal()
-        client = self.connect(_PATIENCE, _LONG_LOCK)
+        course, criteria = self.course(), self.criteria()
         try:
-            reader = self.reader(client)
-            verdict = carry_out(reader.plan(goal.wanted)).judge(goal)
-            if not self._linked and not context.get("task_reschedule_count"):
-                self._linked = True
-                self.link(client, context)
+            evaluation = self._read(course, criteria, context)
         except (LmsError, CoordinationError) as error:
             if not error.transient:
                 raise AirflowFailException(str(error)) from error
-            self.log.warning("%s Not known yet whether the learners have completed the course.", error)
+            self.log.warning("%s It is not known yet whether the learners have completed the course.", error)
         else:
-            self.log.info("%s.", verdict.progress())
-            if self._decided(verdict):
-                return PokeReturnValue(is_done=True, xcom_value=verdict.result(self.course()["course_id"]))
-        finally:
-            client.close()
+            self._last_count = f"Last count: {evaluation.describe()}."
+            if self._is_decided(evaluation):
+                return PokeReturnValue(is_done=True, xcom_value=evaluation.result(course.course_id))
         if self.deferrable and "ti" in context:
-            self._defer(goal)
+            self._defer(course, criteria)
         return PokeReturnValue(is_done=False)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """What :meth:`poke` would have come to.
+        """End as :meth:`poke` would have ended.
 
         :param event: of :class:`~airflow_provider_lms.triggers.completion.CourseCompletionTrigger`.
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
         event = event if isinstance(event, dict) else {}
-        status = event.get("status")
+        status, message = event.get("status"), event.get("message")
         if status == "met" and "result" in event:
             result: dict[str, Any] = event["result"]
             return result
         if status in ("impossible", "refused"):
-            raise AirflowFailException(event.get("message"))
+            raise AirflowFailException(message)
         if status == "timeout":
-            raise AirflowSensorTimeout(f"Sensor has timed out: the specified timeout is {self.timeout} seconds.")
-        raise CompletionWatchError(event.get("message") or "The triggerer has sent an event that means nothing here.")
+            raise AirflowSensorTimeout(f"The sensor has timed out after {describe_duration(self.timeout)}. {message}")
+        raise CompletionWatchError(message or "The triggerer sent an event that this sensor does not know.")
 
-    def _decided(self, verdict: Verdict) -> bool:
+    def _read(self, course: CourseQuery, criteria: Criteria, context: Context) -> Evaluation:
+        from airflow_provider_lms.hooks.base import ClientOptions
+        from airflow_provider_lms.lms.course.read_flow import run_flow
+        from airflow_provider_lms.lms.course.reading import reading_flow
+        from airflow_provider_lms.lms.http.retry import RetryPolicy
+
+        retry = RetryPolicy(max_wait=_MAX_WAIT, longest_lock=_LONG_LOCK)
+        hook = self.hook(ClientOptions(retry=retry))
+        with closing(hook.get_conn()) as client:
+            reader = hook.course_reader(course, client)
+            reading = run_flow(reading_flow(reader, criteria.learner_ids))
+            if reading.needs_confirmation(criteria):
+                self.log.info("%s. Reading the course once more to be sure.", reading.evaluate(criteria).describe())
+                reading = reading.confirmed_by(run_flow(reading_flow(reader, criteria.learner_ids, again=True)))
+            self._push_link_once(context, lambda: hook.course_url(course, client))
+            return reading.evaluate(criteria)
+
+    def _push_link_once(self, context: Context, find: Callable[[], str | None]) -> None:
+        if not self._link_pushed and not context.get("task_reschedule_count"):
+            self._link_pushed = True
+            self.push_link(context, find)
+
+    def _is_decided(self, evaluation: Evaluation) -> bool:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
-        for warning in verdict.warnings():
-            if warning not in self._warned:
-                self._warned.add(warning)
-                self.log.warning(warning)
-        if verdict.outcome == "impossible":
-            raise AirflowFailException(verdict.failure())
-        return verdict.outcome == "met"
+        if (warning := evaluation.warning(self._told_statuses)) is not None:
+            self.log.warning(warning)
+        if evaluation.outcome == "impossible":
+            raise AirflowFailException(evaluation.describe_failure())
+        is_met = evaluation.outcome == "met"
+        outlook = "" if is_met else self._outlook()
+        self.log.info("%s%s.", evaluation.describe(), outlook and f"; {outlook}")
+        return is_met
 
-    def _defer(self, goal: Goal) -> NoReturn:
-        from airflow_provider_lms.triggers.completion import CourseCompletionTrigger
+    def _find_deadline(self, context: Context) -> float | None:
+        """When the sensor times out, in seconds since 1970; None if that is not known."""
+        began = clock.utcnow()
+        if self.reschedule:
+            # As Airflow 3 itself does. Airflow 2 has no public way to find the start.
+            find = getattr(context.get("ti"), "get_first_reschedule_date", None)
+            if find is None:
+                return None
+            began = find(context) or began
+        return began.timestamp() + self.timeout
 
-        if goal.named is not None and len(goal.named) > _MANY:
+    def _outlook(self) -> str:
+        parts = []
+        # With exponential_backoff, Airflow computes the next interval after the poke, with a random part.
+        if not self.exponential_backoff:
+            parts.append(f"next check in {describe_duration(self.poke_interval)}")
+        if self._deadline is not None:
+            parts.append(f"timeout in {describe_duration(self._deadline - clock.timestamp())}")
+        return ", ".join(parts)
+
+    def _defer(self, course: CourseQuery, criteria: Criteria) -> NoReturn:
+        from airflow_provider_lms.triggers.completion import LAST_READING_SECONDS, CourseCompletionTrigger
+
+        if criteria.named is not None and len(criteria.named) > _MANY_IDS:
             self.log.warning(
-                "%d ids go to the triggerer by way of Airflow's database, which on MySQL holds about 1,200. "
-                "Better wait for the whole course, or narrow it by the sensor's other parameters.",
-                len(goal.named),
+                "%d ids are passed to the triggerer through Airflow's database, which on MySQL holds about 1,200. "
+                "Wait for the whole course, or narrow it by the sensor's other parameters.",
+                len(criteria.named),
             )
         trigger = CourseCompletionTrigger(
             conn_type=self.conn_type,
-            conn_id=getattr(self, self.conn_id_field),
-            course=_plain(self.course()),
-            goal=_plain(goal),
+            conn_id=self.conn_id,
+            course=_plain(course),
+            criteria=_plain(criteria),
             poke_interval=self.poke_interval,
-            deadline=time.time() + self.timeout,
+            deadline=clock.timestamp() + self.timeout,
         )
-        # The trigger itself keeps to the timeout, after a last poll; this one is for a triggerer that cannot.
-        slack = timedelta(seconds=2 * self.poke_interval + _PATIENCE)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout) + slack)
+        # The trigger itself keeps to the timeout, after a last poll. This one is for a triggerer that cannot.
+        margin = timedelta(seconds=2 * self.poke_interval + LAST_READING_SECONDS)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout) + margin)
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """The same in dicts, lists and scalars, which Airflow keeps as they are."""
+def _plain(value: Struct) -> dict[str, Any]:
+    """The same as dicts, lists and scalars, which Airflow can store."""
     import msgspec
 
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, Unpack
 
 from airflow_provider_lms.sensors.base import LmsCourseCompletionSensor
+from airflow_provider_lms.sensors.options import CompletionOptions
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.completion import Goal, Statuses
-    from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
+    from airflow_provider_lms.hooks.base import ClientOptions
+    from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
+    from airflow_provider_lms.lms.course.criteria import Criteria
+    from airflow_provider_lms.lms.course.progress import StatusMeanings
+    from airflow_provider_lms.lms.zoho_people.course import Measure, ZohoPeopleCourseQuery
 
 Id: TypeAlias = "str | int"
 
@@ -17,21 +21,29 @@ Id: TypeAlias = "str | int"
 class ZohoPeopleCourseCompletionSensor(LmsCourseCompletionSensor):
     """Waits until learners have completed a course of Zoho People.
 
-    A learner has completed it where Zoho's ``completionStatus`` says so, case ignored, or, without that word, at 100
-    percent.
+    A learner has completed it if Zoho's ``completionStatus`` says so, case ignored. Where that field is absent, 100
+    percent count as completed.
 
     :param learner_ids: the learners to wait for (templated): the ``learnerId`` of course progress. None is everybody in
-        the course. If none of them is in a course that has learners, the sensor fails: it is another kind of id.
+        the course. If none of them is in a course that has learners, the sensor fails: the ids are of another kind.
     :param batch_id: the batch of a blended course (templated); None is all its batches.
-    :param measure: ``course_progress``, or ``entity_progress``: all mandatory entities must be completed, all of them
-        where none is mandatory. It costs a call for each learner and type at each poke, and is refused where these do
-        not fit into ``poke_interval`` (templated).
-    :param entity_types: the types that count by ``entity_progress``, by number or name (templated); None is all ten.
+    :param measure: ``course_progress``, or ``entity_progress``: all mandatory entities must be completed, or all
+        entities if none is mandatory. That costs a call per learner and type at each poke, and is refused if the calls
+        do not fit into ``poke_interval`` (templated).
+    :param entity_types: the types that count for ``entity_progress``, by number or name (templated); None is all ten.
     :param zoho_people_conn_id: the connection (templated).
+
+    Example::
+
+        ZohoPeopleCourseCompletionSensor(
+            task_id="wait_for_onboarding",
+            course_id="100002000010000001",
+            learner_ids="{{ ti.xcom_pull('new_hires') | tojson }}",
+            deferrable=True,
+        )
     """
 
     conn_type: ClassVar[str] = "zoho_people"
-    conn_id_field: ClassVar[str] = "zoho_people_conn_id"
     template_fields: Sequence[str] = (
         "learner_ids",
         "batch_id",
@@ -46,61 +58,64 @@ class ZohoPeopleCourseCompletionSensor(LmsCourseCompletionSensor):
         *,
         learner_ids: Sequence[Id] | Id | None = None,
         batch_id: Id | None = None,
-        measure: str = "course_progress",
+        measure: Measure = "course_progress",
         entity_types: Sequence[int | str] | int | str | None = None,
         zoho_people_conn_id: str = "zoho_people_default",
-        **kwargs: Any,
+        **common: Unpack[CompletionOptions],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**common)
         self.learner_ids = learner_ids
         self.batch_id = batch_id
         self.measure = measure
         self.entity_types = entity_types
         self.zoho_people_conn_id = zoho_people_conn_id
 
-    def connect(self, max_wait: float, longest_lock: float) -> ZohoPeopleClient:
+    @property
+    def conn_id(self) -> str:
+        return self.zoho_people_conn_id
+
+    def hook(self, options: ClientOptions) -> ZohoPeopleHook:
         from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 
-        return ZohoPeopleHook(self.zoho_people_conn_id, max_wait=max_wait, longest_lock=longest_lock).get_conn()
+        return ZohoPeopleHook(self.zoho_people_conn_id, options=options)
 
-    def course(self) -> dict[str, Any]:
-        from airflow_provider_lms.lms.filters import one_id, one_of
-        from airflow_provider_lms.lms.zoho_people.records import entity_type_numbers
+    def course(self) -> ZohoPeopleCourseQuery:
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_id
+        from airflow_provider_lms.lms.zoho_people.course import MEASURES, ZohoPeopleCourseQuery
+        from airflow_provider_lms.lms.zoho_people.listings.progress import parse_entity_types
 
-        course: dict[str, Any] = {
-            "course_id": one_id("course_id", self.course_id),
-            "batch_id": None if self.batch_id is None else one_id("batch_id", self.batch_id),
-            "measure": one_of("measure", self.measure, ("course_progress", "entity_progress")),
-        }
-        if self.measure == "course_progress":
+        course = parse_id("course_id", self.course_id)
+        batch = None if self.batch_id is None else parse_id("batch_id", self.batch_id)
+        if parse_choice("measure", self.measure, MEASURES) == "course_progress":
             if self.entity_types is not None:
-                raise ValueError("entity_types: they go with measure='entity_progress'.")
-            return course
-        return {
-            **course,
-            "entity_types": entity_type_numbers("entity_types", self.entity_types),
-            "completed_statuses": self._statuses().completed,
-        }
-
-    def goal(self) -> Goal:
-        from airflow_provider_lms.lms.completion import CHOICES, Goal, requirement
-        from airflow_provider_lms.lms.filters import ids, one_of
-
-        named = ids("learner_ids", self.learner_ids, numeric=True)
-        return Goal(
-            named=named,
-            statuses=self._statuses(),
-            on_missing=one_of("on_missing", self.on_missing, CHOICES),
-            knows_somebody=True,
-            **requirement(self.required_share, self.required_count, self.min_cohort, named),
+                raise ValueError("entity_types: they need measure='entity_progress'.")
+            return ZohoPeopleCourseQuery(course_id=course, batch_id=batch)
+        return ZohoPeopleCourseQuery(
+            course_id=course,
+            batch_id=batch,
+            measure="entity_progress",
+            entity_types=parse_entity_types("entity_types", self.entity_types),
+            completed_statuses=self._statuses().completed,
+            max_seconds=self.poke_interval,
         )
 
-    def reader(self, client: ZohoPeopleClient) -> Any:
-        from airflow_provider_lms.lms.zoho_people.course import CourseReader
+    def criteria(self) -> Criteria:
+        from airflow_provider_lms.lms.course.criteria import CHOICES, Criteria, parse_requirement
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_ids
 
-        return CourseReader(client, **self.course(), most_seconds=self.poke_interval)
+        named = parse_ids("learner_ids", self.learner_ids, numeric=True)
+        requirement = parse_requirement(self.required_share, self.required_count, self.min_cohort, named)
+        return Criteria(
+            named=named,
+            statuses=self._statuses(),
+            share=requirement.share,
+            count=requirement.count,
+            min_cohort=requirement.min_cohort,
+            on_missing=parse_choice("on_missing", self.on_missing, CHOICES),
+            fail_if_no_id_matches=True,
+        )
 
-    def _statuses(self) -> Statuses:
+    def _statuses(self) -> StatusMeanings:
         from airflow_provider_lms.lms.zoho_people.course import STATUSES
 
-        return STATUSES.given(self.completed_statuses)
+        return STATUSES.replaced_by(self.completed_statuses)

@@ -1,4 +1,4 @@
-"""The feed as a shared stream of Airflow 3.3, which tells when events are safe in its database."""
+"""The feed as a shared stream of Airflow 3.3, which says when events are in Airflow's database."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.triggers.feed import Bulletin
+    from airflow_provider_lms.triggers.completion_feed import Bulletin
 
 
-class Feed(SharedStreamProducer):
-    """One reading in an interval for all watchers of a course.
+class FeedStream(SharedStreamProducer):
+    """One reading per interval for all watchers of a course.
 
-    :param source: the bulletins.
+    :param bulletins: the feed's bulletins.
     """
 
-    def __init__(self, source: AsyncIterator[Bulletin]) -> None:
-        self._source = source
+    def __init__(self, bulletins: AsyncIterator[Bulletin]) -> None:
+        self._bulletins = bulletins
 
     async def open_stream(self) -> AsyncIterator[tuple[Bulletin, Bulletin]]:
-        async for bulletin in self._source:
+        async for bulletin in self._bulletins:
             yield bulletin, bulletin
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         for item in batch:
-            # Where a watcher has failed, nobody remembers: the next bulletin tells the others' rest too.
-            if not item.outcome.failed and not item.outcome.rejected:
-                await item.broker_payload.confirm()
+            # If one watcher has failed, no watcher stores its progress: the next bulletin has everything again.
+            item.broker_payload.persisted.set_result(not item.outcome.failed and not item.outcome.rejected)
