@@ -1,49 +1,39 @@
-"""What Airflow reads of this provider. Imports nothing of Airflow, so that discovery costs nothing."""
+"""The provider's metadata. Imports nothing of Airflow, so that discovery costs nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow_provider_lms import __version__
-from airflow_provider_lms.connections import ISPRING_LEARN, ZOHO_PEOPLE
+from airflow_provider_lms.vendors import VENDORS
 
-_ISPRING = "iSpring Learn"
-_ZOHO = "Zoho People"
+_PACKAGE = "airflow_provider_lms"
 
 
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata, in the shape of Airflow's ``provider_info.schema.json``."""
+    vendors = VENDORS.values()
+    products = " and ".join(vendor.product for vendor in vendors)
     return {
         "package-name": "airflow-provider-lms",
         "name": "Learning management systems",
-        "description": (
-            "Learners' results of `iSpring Learn <https://www.ispring.com/ispring-learn>`__ and of the LMS of "
-            "`Zoho People <https://www.zoho.com/people/>`__ in Airflow."
-        ),
+        "description": f"Reads learners' results from {products}, and waits until learners have completed a course.",
         "versions": [__version__],
         "integrations": [
-            {
-                "integration-name": _ISPRING,
-                "external-doc-url": "https://ispringhelpdocs.com/ispring-learn",
-                "tags": ["service"],
-            },
-            {
-                "integration-name": _ZOHO,
-                "external-doc-url": "https://www.zoho.com/people/api/overview.html",
-                "tags": ["service"],
-            },
+            {"integration-name": vendor.connection.label, "external-doc-url": vendor.docs_url, "tags": ["service"]}
+            for vendor in vendors
         ],
-        "connection-types": [ISPRING_LEARN.metadata(), ZOHO_PEOPLE.metadata()],
-        "hooks": _modules("hooks"),
+        "connection-types": [vendor.connection.metadata(vendor.hook) for vendor in vendors],
+        "hooks": _modules_of_vendors("hooks"),
         "config": {
             "lms": {
                 "description": "Settings of the provider for learning management systems.",
                 "options": {
                     "coordination_url": {
                         "description": (
-                            "Where the tasks of this Airflow share an account's request budget, lock and access token: "
-                            "``local`` (a file in the Airflow home, for one host), ``file:///absolute/path``, or for "
-                            "several hosts ``redis://``, ``rediss://`` or ``unix://``."
+                            "Where the tasks of this Airflow share the rate limit, the lock and the access token of an "
+                            "account: ``local`` (a file in the Airflow home, for one host), ``file:///absolute/path``, "
+                            "or for several hosts ``redis://``, ``rediss://`` or ``unix://``."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",
@@ -54,19 +44,25 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
-        "operators": _modules("operators"),
-        "sensors": _modules("sensors"),
-        "triggers": _modules("triggers", "completion", "events"),
-        "extra-links": ["airflow_provider_lms.links.course.CourseLink"],
+        "operators": _modules_of_vendors("operators", "datasets"),
+        "sensors": _modules_of_vendors("sensors"),
+        "triggers": _shared_modules("triggers", "completion", "events"),
+        "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
     }
 
 
-def _modules(kind: str, *shared: str) -> list[dict[str, Any]]:
-    """The modules of each LMS in one of the package's folders: its own, unless both share theirs."""
+def _modules_of_vendors(room: str, *shared: str) -> list[dict[str, Any]]:
+    """For each LMS its own module in one of the package's folders, and those that all LMSs share."""
     return [
         {
-            "integration-name": name,
-            "python-modules": [f"airflow_provider_lms.{kind}.{each}" for each in shared or (module,)],
+            "integration-name": vendor.connection.label,
+            "python-modules": [f"{_PACKAGE}.{room}.{module}" for module in (vendor.module, *shared)],
         }
-        for name, module in ((_ISPRING, "ispring"), (_ZOHO, "zoho_people"))
+        for vendor in VENDORS.values()
     ]
+
+
+def _shared_modules(room: str, *modules: str) -> list[dict[str, Any]]:
+    """The same modules for each LMS."""
+    paths = [f"{_PACKAGE}.{room}.{module}" for module in modules]
+    return [{"integration-name": vendor.connection.label, "python-modules": paths} for vendor in VENDORS.values()]

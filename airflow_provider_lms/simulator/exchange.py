@@ -18,12 +18,14 @@ class Request:
     :param call: method and path, as in ``GET /learners/results``.
     :param query: the decoded query parameters, in order.
     :param form: the decoded form body.
+    :param body: the body as text, if it is not a form.
     """
 
     call: str
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     form: Mapping[str, str]
+    body: str = ""
 
     def first(self, name: str) -> str | None:
         return next((value for key, value in self.query if key == name), None)
@@ -38,6 +40,7 @@ class Reply:
 
     :param content: dicts, lists and scalars; written in the media type.
     :param root: the root element in XML.
+    :param item: the element of one item in XML, if the content is a list.
     :param raw: the body itself, in place of ``content``.
     :param sent: the share of the body that leaves before the connection is closed.
     :param reset: close the connection hard, so that the reader sees a reset.
@@ -49,6 +52,7 @@ class Reply:
     content: Any = None
     media_type: str = JSON
     root: str = "response"
+    item: str = "item"
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     sent: float = 1.0
@@ -62,15 +66,19 @@ class Reply:
         if self.media_type == JSON:
             return json.dumps(self.content, ensure_ascii=False).encode()
         if self.media_type == XML:
-            return f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(self.root, self.content)}'.encode()
+            return f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(self.root, self.content, self.item)}'.encode()
         return str(self.content).encode()
 
 
-def _xml(tag: str, content: Any) -> str:
+def _xml(tag: str, content: Any, item: str = "item") -> str:
     if isinstance(content, dict):
         inner = "".join(_xml(name, value) for name, value in content.items())
     elif isinstance(content, list):
-        inner = "\n" + "".join(_xml(_ITEMS.get(tag, "item"), item) + "\n" for item in content)
+        # Lists of the same name may hold objects in one place and ids in another.
+        inner = "".join(
+            "\n" + _xml(_ITEMS.get(tag, item) if isinstance(each, dict) else _IDS.get(tag, item), each)
+            for each in content
+        )
     elif isinstance(content, bool):
         inner = str(int(content))
     else:
@@ -80,10 +88,26 @@ def _xml(tag: str, content: Any) -> str:
 
 _ITEMS = {
     "results": "result",
+    "enrollments": "enrollment",
     "contentItems": "contentItem",
     "courseFields": "courseField",
     "userProfiles": "userProfile",
     "userRoles": "userRole",
     "fields": "field",
+    "groups": "group",
+    "departments": "department",
+    "modules": "module",
+    "assignments": "assignment",
+    "attachments": "attachment",
+    "values": "field",
+}
+_IDS = {
     "groups": "id",
+    "userIds": "id",
+    "manageableDepartmentIds": "id",
+    "parentCourseIds": "id",
+    "sessions": "id",
+    "sessionIds": "id",
+    "dayIds": "id",
+    "participants": "id",
 }

@@ -18,6 +18,11 @@ def status(code: int, **headers: str) -> Fault:
     return lambda _, reply: replace(reply, status=code, content={"code": code, "message": "simulated"}, headers=named)
 
 
+def no_content() -> Fault:
+    """The status for "nothing to send", without a body."""
+    return lambda _, reply: replace(reply, status=204, raw=b"", media_type="")
+
+
 def truncated(share: float = 0.5) -> Fault:
     """The connection ends before the announced length."""
     return lambda _, reply: replace(reply, sent=share)
@@ -34,7 +39,7 @@ def slow(seconds: float, pieces: int = 10) -> Fault:
 
 
 def compressed(*, whole: bool = True) -> Fault:
-    """A gzip body; if it is not whole, its length is that of the part that is sent."""
+    """A gzip body. With ``whole=False`` only its first half is sent, with the length of that half."""
 
     def compress(_: Request, reply: Reply) -> Reply:
         packed = gzip.compress(reply.body())
@@ -54,10 +59,10 @@ def cut_document(share: float = 0.5) -> Fault:
     return cut
 
 
-def html_page() -> Fault:
-    """A web page instead of an answer, with status 200."""
+def html_page(code: int = 200) -> Fault:
+    """A web page instead of an answer."""
     page = b"<!DOCTYPE html><html><body>Sign in</body></html>"
-    return lambda _, reply: replace(reply, status=200, media_type=HTML, raw=page)
+    return lambda _, reply: replace(reply, status=code, media_type=HTML, raw=page)
 
 
 def body(raw: bytes, media_type: str = JSON) -> Fault:

@@ -15,8 +15,14 @@ from airflow_provider_lms.simulator.zoho import Limits
 def lms(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A running simulator; the connections ``ispring_learn_default`` and ``zoho_people_default`` lead to it.
 
-    Zoho's window and lock are scaled down to fractions of a second. What tasks share is kept in a folder of the test's
-    own, so that no test meets another's access token or budget.
+    Zoho's window and lock are scaled down to fractions of a second. Each test has its own coordination store, so tests
+    do not share access tokens or rate limits.
+
+    Example::
+
+        def test_my_dag_reads_every_result(lms):
+            rows = ISpringCourseResultsOperator(task_id="results").execute({})
+            assert len(rows) == len(lms.ispring.course_results())
     """
     shared = tmp_path_factory.mktemp("lms") / "coordination.sqlite"
     monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", shared.as_uri())

@@ -6,33 +6,75 @@ import base64
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
-from airflow_provider_lms.simulator.exchange import JSON, XML, Reply, Request
+from airflow_provider_lms import clock
+from airflow_provider_lms.simulator.exchange import JSON, TEXT, XML, Reply, Request
+from airflow_provider_lms.simulator.ispring_endpoints import Endpoint, find
+from airflow_provider_lms.simulator.ispring_requests import Refused, ids, listed, moments, with_body_as_query
+from airflow_provider_lms.simulator.ispring_rows import content_item, enrollment_row, result_row, user_profile
 from airflow_provider_lms.simulator.vendor import Vendor
-from airflow_provider_lms.simulator.world import ACTIVE, BLOCKED, DONE, OVER, TERMINATED, Course, Result, User, World
+from airflow_provider_lms.simulator.world import (
+    ACTIVE,
+    BLOCKED,
+    DONE,
+    OVER,
+    TERMINATED,
+    Course,
+    Item,
+    Result,
+    User,
+    World,
+)
 
 T = TypeVar("T")
 
+_TOKEN = "POST /api/v3/token"  # noqa: S105
 _CONTENT = "GET /content/"
 
 _STATUSES = frozenset(
     ("not_started", "in_progress", "pending", "complete", "passed", "accepted", "incomplete", "failed", "declined")
 )
 
+_CONTENT_TYPES = frozenset(
+    (
+        "iSpringSuiteModule", "Audio", "Video", "Image", "Quiz", "Survey", "SCORM", "Course", "LearningTrack",
+        "WordDocument", "PowerPointPresentation", "PDFDocument", "ExcelSpreadsheet", "RolePlay", "Link", "Assignment",
+        "Book", "Interaction", "Page", "OnlineQuiz", "ExternalCourse",
+    )
+)  # fmt: skip
 
-class _Refused(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+
+def _parameters(*lists: str, ranges: Iterable[str] = ()) -> frozenset[str]:
+    """The query parameters of a paged listing.
+
+    :param lists: may repeat, with brackets as in the vendor's samples or without as in its OpenAPI document.
+    """
+    ends = (f"{name}[{end}]" for name in ranges for end in ("startDate", "endDate"))
+    return frozenset(("pageSize", "pageToken", *lists, *(f"{name}[]" for name in lists), *ends))
+
+
+_RESULT_LISTS = ("userIds", "courseIds", "departmentIds", "enrollmentIds", "completionStatuses", "userStatuses")
+_RESULT_RANGES = ("accessDate", "dueDate", "completionDate")
+_PARAMETERS = {
+    "GET /learners/modules/results": _parameters(*_RESULT_LISTS, "moduleIds", "courseItemIds", ranges=_RESULT_RANGES),
+    "GET /learners/results": _parameters(*_RESULT_LISTS, ranges=_RESULT_RANGES),
+    "GET /contents": _parameters("contentItemIds", "contentTypes"),
+    "GET /users/v2": _parameters("departments", "groups", "logins", "emails", "userIds"),
+    "GET /enrollments": _parameters("courseIds", "learnerIds", "enrollmentIds"),
+}
+"""The query parameters of the listings below. Those of other endpoints are in their table."""
 
 
 class ISpring(Vendor):
     """A simulated iSpring Learn account.
 
+    Whether iSpring ignores a query parameter that it does not know is not documented. Here it is refused, so that a
+    misspelled filter does not pass for one that selects everything.
+
     :param world: what there is to read.
-    :param token_life: seconds that an access token is valid; told to the client, and kept to.
+    :param token_life: seconds that an access token is valid; the client is told, and then it expires.
     """
 
     client_id = "simulator-client"
@@ -42,8 +84,8 @@ class ISpring(Vendor):
         super().__init__()
         self.world = world
         self.token_life = token_life
-        self.media_types = (JSON, XML)
-        self.schemes = ("Bearer ", "")
+        self.media_types: tuple[str, ...] = (JSON, XML)
+        self.schemes: tuple[str, ...] = ("Bearer ", "")
         self.forbidden: set[str] = set()
         self.ignored_filters: set[str] = set()
         self._course_rows: list[Result] | None = None
@@ -56,6 +98,7 @@ class ISpring(Vendor):
             "GET /learners/results": self._course_results,
             "GET /contents": self._contents,
             "GET /users/v2": self._users,
+            "GET /enrollments": self._enrollments,
         }
 
     @property
@@ -80,47 +123,56 @@ class ISpring(Vendor):
         self._page_tokens.clear()
 
     def record(self, user: User, course: Course, status: str, *, completion: datetime | None = None) -> None:
-        """Let a learner come to a status in a course, in the latest enrolment.
+        """Give a learner a status in a course, in the latest enrollment.
 
         :param completion: when; None is now, for statuses that end a course.
         """
         if completion is None and status in OVER:
-            completion = datetime.now(UTC)
+            completion = clock.utcnow()
         with self._mutex:
             rows = self._rows_of_courses()
             own = [n for n, row in enumerate(rows) if (row.user, row.course) == (user, course)]
             latest = max(own, key=lambda n: rows[n].access)
             done = status in DONE
             rows[latest] = replace(
-                rows[latest], status=status, completion=completion, progress=100.0 if done else None, overdue=False
+                rows[latest],
+                status=status,
+                completion=completion,
+                score=None,
+                progress=100.0 if done else None,
+                overdue=False,
             )
 
     def enroll(self, user: User, course: Course, *, access: datetime | None = None, due: datetime | None = None) -> str:
-        """Enrol a learner in a course, once more if need be; return the enrolment's id."""
-        access = access or datetime.now(UTC)
+        """Enroll a learner in a course, again if need be; return the enrollment's id."""
+        access = access or clock.utcnow()
         enrollment = str(uuid.uuid4())
         started = Result(
             user, course, None, enrollment, access, due, None, None, 0, "not_started", None, None,
-            overdue=due is not None and due < datetime.now(UTC), views=0,
+            overdue=due is not None and due < clock.utcnow(), views=0,
         )  # fmt: skip
         with self._mutex:
             self._rows_of_courses().append(started)
         return enrollment
 
     def unenroll(self, user: User, course: Course) -> None:
-        """Take a learner out of a course, with all enrolments."""
+        """Take a learner out of a course, with all enrollments."""
         with self._mutex:
             rows = self._rows_of_courses()
             rows[:] = [row for row in rows if (row.user, row.course) != (user, course)]
 
     def module_results(self, course: Course | None = None) -> list[dict[str, Any]]:
         """What the listing of module results holds for active users, as the vendor's JSON."""
-        return [_result_row(r) for r in self.world.module_results if _visible(r.user) and course in (None, r.course)]
+        return [result_row(r) for r in self.world.module_results if _visible(r.user) and course in (None, r.course)]
 
     def course_results(self, course: Course | None = None) -> list[dict[str, Any]]:
         """What the listing of course results holds for active users, as the vendor's JSON."""
         rows = self._rows_of_courses()
-        return [_result_row(r) for r in rows if _visible(r.user) and course in (None, r.course)]
+        return [result_row(r) for r in rows if _visible(r.user) and course in (None, r.course)]
+
+    def results(self) -> list[Result]:
+        """The results in courses as they are now, of all users."""
+        return self._rows_of_courses()
 
     def _rows_of_courses(self) -> list[Result]:
         if self._course_rows is None:
@@ -130,30 +182,56 @@ class ISpring(Vendor):
     def _answer(self, request: Request) -> Reply | None:
         media_type = self._media_type(request)
         try:
-            if request.call == "POST /api/v3/token":
+            if request.call == _TOKEN:
+                _refuse_unknown_parameters(request, frozenset())
                 return Reply(content=self._token(request), media_type=media_type)
             listing = self._listings.get(request.call)
-            if request.call.startswith(_CONTENT):
-                self._authorise(request)
-                return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
-            if listing is None:
+            if listing is None and (found := find(request.call)) is not None:
+                return self._reply(request, media_type, *found)
+            if listing is None and not request.call.startswith(_CONTENT):
                 return None
             self._authorise(request)
+            _refuse_unknown_parameters(request, _PARAMETERS.get(request.call, frozenset()))
+            if listing is None:
+                return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
             return Reply(content=self._page(request, *listing(request)), media_type=media_type)
-        except _Refused as error:
+        except Refused as error:
+            if error.as_text:
+                return Reply(status=error.status, content=str(error), media_type=TEXT)
             content = {"code": error.status, "message": str(error)}
             return Reply(status=error.status, content=content, media_type=media_type)
 
+    def _reply(self, request: Request, media_type: str, endpoint: Endpoint, path_ids: tuple[str, ...]) -> Reply:
+        """The reply of an endpoint of the table."""
+        self._authorise(request)
+        if request.call.startswith("POST"):
+            request = with_body_as_query(request)
+        _refuse_unknown_parameters(request, endpoint.parameters)
+        rows = endpoint.rows(self, request, *path_ids)
+        content: Any = rows
+        if endpoint.shape == "paged":
+            content = self._page(request, endpoint.name, rows, lambda row: row)
+        elif endpoint.shape == "named":
+            content = {endpoint.name: rows}
+        elif endpoint.shape == "bare object":
+            (content,) = rows
+        elif endpoint.shape == "object":
+            (row,) = rows
+            content = {"response": row} if media_type == JSON else row
+        return Reply(content=content, media_type=media_type, root=endpoint.root, item=endpoint.name or "item")
+
     def _media_type(self, request: Request) -> str:
         accepted = request.headers.get("accept", "")
-        wanted = JSON if JSON in accepted else XML
+        # Listings come as XML unless JSON is asked for. Clients that accept anything get a token as JSON.
+        wants_json = JSON in accepted or (request.call == _TOKEN and XML not in accepted)
+        wanted = JSON if wants_json else XML
         return wanted if wanted in self.media_types else self.media_types[0]
 
     def _token(self, request: Request) -> dict[str, Any]:
         if request.form.get("grant_type") != "client_credentials":
-            raise _Refused(400, "Unsupported grant type")
+            raise Refused(400, "Unsupported grant type")
         if (request.form.get("client_id"), request.form.get("client_secret")) != (self.client_id, self.client_secret):
-            raise _Refused(401, "Unknown client")
+            raise Refused(401, "Unknown client")
         token = f"p-{uuid.uuid4().hex}"
         self.tokens.append(token)
         self._valid.add(token)
@@ -162,9 +240,9 @@ class ISpring(Vendor):
     def _authorise(self, request: Request) -> None:
         header = request.headers.get("authorization", "")
         if not any(header == scheme + token for scheme in self.schemes for token in self._valid):
-            raise _Refused(401, "Unauthorized")
+            raise Refused(401, "Unauthorized")
         if request.call in self.forbidden:
-            raise _Refused(403, "Permission Denied")
+            raise Refused(403, "Permission Denied")
 
     def _revoke_when_due(self) -> None:
         if self._pages_until_revoked == 0:
@@ -181,7 +259,7 @@ class ISpring(Vendor):
         if token is not None:
             start, asked = self._page_tokens.get(token, (-1, ()))
             if start < 0 or asked != query:
-                raise _Refused(400, "Bad page token")
+                raise Refused(400, "Bad page token")
         page: dict[str, Any] = {name: [row(item) for item in items[start : start + size]]}
         if start + size < len(items):
             token = base64.b64encode(str(uuid.uuid4()).encode()).decode()
@@ -197,46 +275,74 @@ class ISpring(Vendor):
         if size is None:
             return 1_000
         if not size.isdigit() or int(size) < 1:
-            raise _Refused(400, "Bad page size")
+            raise Refused(400, "Bad page size")
         return int(size)
 
     def _module_results(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
-        return "results", self._filtered(request, self.world.module_results), _result_row
+        return "results", self._filtered(request, self.world.module_results), result_row
 
     def _course_results(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
-        return "results", self._filtered(request, self._rows_of_courses()), _result_row
+        return "results", self._filtered(request, self._rows_of_courses()), result_row
 
-    def _contents(self, request: Request) -> tuple[str, Sequence[Course], Callable[[Course], dict[str, Any]]]:
-        types = request.all("contentTypes[]")
-        return "contentItems", () if types and "Course" not in types else self.courses, _content_item
+    def _contents(self, request: Request) -> tuple[str, Sequence[Item], Callable[[Item], dict[str, Any]]]:
+        types = self._choice(request, "contentTypes", _CONTENT_TYPES)
+        wanted = self._ids(request, "contentItemIds")
+        found = [each for each in self.world.library if not types or each.kind in types]
+        return "contentItems", [each for each in found if not wanted or each.id in wanted], content_item
 
     def _content(self, content_id: str) -> dict[str, Any]:
-        course = next((course for course in self.courses if course.id == content_id), None)
-        if course is None:
-            raise _Refused(404, "Unknown content item")
-        return {"contentItem": _content_item(course)}
+        for item in self.world.library:
+            if item.id == content_id:
+                return {"contentItem": content_item(item)}
+        raise Refused(404, "Unknown content item")
 
-    def _users(self, _: Request) -> tuple[str, Sequence[User], Callable[[User], dict[str, Any]]]:
-        return "userProfiles", self.users, _user_profile
+    def _users(self, request: Request) -> tuple[str, Sequence[User], Callable[[User], dict[str, Any]]]:
+        kept: list[tuple[set[str], Callable[[User], str | None]]] = [
+            (self._ids(request, "userIds"), lambda user: user.id),
+            (self.departments(request, "departments"), lambda user: user.department_id),
+            (set(listed(request, "logins")), lambda user: user.login),
+            (set(listed(request, "emails")), lambda user: user.email),
+        ]
+        users = [user for user in self.users if all(not allowed or value(user) in allowed for allowed, value in kept)]
+        if groups := self._ids(request, "groups"):
+            members = {user.id for group in self.world.groups if group.id in groups for user in group.members}
+            users = [user for user in users if user.id in members]
+        return "userProfiles", users, self._user_profile
+
+    def _user_profile(self, user: User) -> dict[str, Any]:
+        return user_profile(user, [group.id for group in self.world.groups if user in group.members])
+
+    def _enrollments(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
+        courses = self._ids(request, "courseIds")
+        learners = self._ids(request, "learnerIds")
+        enrollments = self._ids(request, "enrollmentIds")
+        found = [
+            result
+            for result in self._rows_of_courses()
+            if (not courses or result.course.id in courses)
+            and (not learners or result.user.id in learners)
+            and (not enrollments or result.enrollment_id in enrollments)
+        ]
+        return "enrollments", found, enrollment_row
 
     def _filtered(self, request: Request, results: Iterable[Result]) -> list[Result]:
-        users = self._ids(request, "userIds[]")
+        users = self._ids(request, "userIds")
         if users - {user.id for user in self.users}:
-            raise _Refused(400, "Unknown user")
+            raise Refused(400, "Unknown user")
         kept: list[tuple[set[Any], Callable[[Result], Any]]] = [
             (users, lambda r: r.user.id),
-            (self._ids(request, "courseIds[]"), lambda r: r.course.id),
-            (self._ids(request, "moduleIds[]"), lambda r: r.module and r.module.id),
-            (self._ids(request, "courseItemIds[]"), lambda r: r.module and r.module.item_id),
-            (self._ids(request, "enrollmentIds[]"), lambda r: r.enrollment_id),
-            (self._departments(request), lambda r: r.user.department_id),
-            (self._choice(request, "completionStatuses[]", _STATUSES), lambda r: r.status),
+            (self._ids(request, "courseIds"), lambda r: r.course.id),
+            (self._ids(request, "moduleIds"), lambda r: r.module and r.module.id),
+            (self._ids(request, "courseItemIds"), lambda r: r.module and r.module.item_id),
+            (self._ids(request, "enrollmentIds"), lambda r: r.enrollment_id),
+            (self.departments(request, "departmentIds"), lambda r: r.user.department_id),
+            (self._choice(request, "completionStatuses", _STATUSES), lambda r: r.status),
             (self._user_statuses(request), lambda r: r.user.status),
         ]
         ranges: list[tuple[datetime | None, datetime | None, Callable[[Result], datetime | None]]] = [
-            (*self._range(request, "accessDate"), lambda r: r.access),
-            (*self._range(request, "dueDate"), lambda r: r.due),
-            (*self._range(request, "completionDate"), lambda r: r.completion),
+            (*moments(request, "accessDate"), lambda r: r.access),
+            (*moments(request, "dueDate"), lambda r: r.due),
+            (*moments(request, "completionDate"), lambda r: r.completion),
         ]
         return [
             result
@@ -246,47 +352,35 @@ class ISpring(Vendor):
         ]
 
     def _ids(self, request: Request, name: str) -> set[str]:
-        if name in self.ignored_filters:
+        if f"{name}[]" in self.ignored_filters:
             return set()
-        found = set(request.all(name))
-        for item in found:
-            try:
-                uuid.UUID(item)
-            except ValueError:
-                raise _Refused(400, f"Bad id in {name}") from None
-        return found
+        return ids(request, name)
 
-    def _departments(self, request: Request) -> set[str]:
-        found = self._ids(request, "departmentIds[]")
+    def departments(self, request: Request, name: str) -> set[str]:
+        """The departments that a filter names, with those below them."""
+        found = self._ids(request, name)
         known = {department.id for department in self.world.departments}
         if found - known:
-            raise _Refused(400, "Unknown department")
+            raise Refused(400, "Unknown department")
         while below := {d.id for d in self.world.departments if d.parent_id in found} - found:
             found |= below
         return found
 
     def _choice(self, request: Request, name: str, allowed: frozenset[str]) -> set[str]:
-        found = set(request.all(name))
+        found = set(listed(request, name))
         if found - allowed:
-            raise _Refused(400, f"Bad value in {name}")
-        return set() if name in self.ignored_filters else found
+            raise Refused(400, f"Bad value in {name}")
+        return set() if f"{name}[]" in self.ignored_filters else found
 
     def _user_statuses(self, request: Request) -> set[int]:
         allowed = frozenset(map(str, (ACTIVE, BLOCKED, TERMINATED)))
-        return set(map(int, self._choice(request, "userStatuses[]", allowed))) or {ACTIVE}
+        return set(map(int, self._choice(request, "userStatuses", allowed))) or {ACTIVE}
 
-    def _range(self, request: Request, name: str) -> tuple[datetime | None, datetime | None]:
-        ends = []
-        for end in ("startDate", "endDate"):
-            text = request.first(f"{name}[{end}]")
-            try:
-                moment = None if text is None else datetime.fromisoformat(text)
-            except ValueError:
-                moment = datetime.min
-            if moment is not None and moment.tzinfo is None:
-                raise _Refused(400, f"Bad date in {name}")
-            ends.append(moment)
-        return ends[0], ends[1]
+
+def _refuse_unknown_parameters(request: Request, known: frozenset[str]) -> None:
+    for name, _ in request.query:
+        if name not in known:
+            raise Refused(400, f"Unknown parameter {name}")
 
 
 def _visible(user: User) -> bool:
@@ -297,62 +391,3 @@ def _within(moment: datetime | None, start: datetime | None, end: datetime | Non
     if start is None and end is None:
         return True
     return moment is not None and (start is None or start <= moment) and (end is None or moment <= end)
-
-
-def _result_row(result: Result) -> dict[str, Any]:
-    module = result.module
-    row = {
-        "userId": result.user.id,
-        "courseId": result.course.id,
-        "moduleId": module and module.id,
-        "moduleTitle": module and module.title,
-        "courseItemId": module and module.item_id,
-        "courseTitle": None if module else result.course.title,
-        "enrollmentId": result.enrollment_id,
-        "accessDate": _date(result.access),
-        "dueDate": _date(result.due),
-        "expirationDate": _date(result.expiration),
-        "completionDate": _date(result.completion),
-        "timeSpent": result.seconds,
-        "completionStatus": result.status,
-        "awardedScore": result.score,
-        "progress": result.progress,
-        "isOverdue": result.overdue,
-        "viewsCount": result.views,
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
-
-def _content_item(course: Course) -> dict[str, Any]:
-    return {
-        "contentItemId": course.id,
-        "title": course.title,
-        "subtitle": "For everyone",
-        "description": f"What you need to know about {course.title}.",
-        "userId": course.author_id,
-        "addedDate": _date(course.added),
-        "viewUrl": f"https://example.ispringlearn.com/view/{course.id}",
-        "type": "Course",
-        "contentItemType": "Course",
-    }
-
-
-def _user_profile(user: User) -> dict[str, Any]:
-    profile = {
-        "EMAIL": user.email,
-        "FIRST_NAME": user.first_name,
-        "LAST_NAME": user.last_name,
-        "LOGIN": user.email.partition("@")[0],
-    }
-    return {
-        "userId": user.id,
-        "role": "learner",
-        "departmentId": user.department_id,
-        "status": user.status,
-        "fields": [{"name": name, "value": value} for name, value in profile.items()],
-        "addedDate": _date(user.added),
-    }
-
-
-def _date(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.replace(microsecond=0).isoformat()

@@ -27,6 +27,12 @@ class Simulator:
     :param zoho_limits: what the Zoho People account may do; None for Zoho's own limits.
 
     ``vendors`` are the simulated vendors by connection type; ``connections`` counts those that clients have opened.
+
+    Example::
+
+        with Simulator(World(users=50)) as lms:
+            os.environ["AIRFLOW_CONN_ISPRING_LEARN_DEFAULT"] = json.dumps(lms.connection())
+            rows = ISpringCourseResultsOperator(task_id="results").execute({})
     """
 
     def __init__(
@@ -116,6 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             query=tuple(parse_qsl(url.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             form=dict(parse_qsl(body)) if form else {},
+            body="" if form else body,
         )
         self._send(self.server.simulator.reply(request))
 

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_lms.simulator import world as worlds
 
 _SELF_PACED, _BLENDED = 1, 2
+_BATCHES = 2
 _NAMES = (
     ("testId", "testName", "Offline test"),
     ("testId", "testName", "Online test"),
@@ -37,9 +38,24 @@ class Batch:
     id: str
     name: str
     course_id: str
+    learners: int
 
     def row(self) -> dict[str, Any]:
-        return {"batchId": self.id, "batchName": self.name, "capacity": "40", "startDate": "05-01-2026"}
+        """The fields of the vendor's sample, with ids as text."""
+        return {
+            "learnersCount": self.learners,
+            "startDateAsDisplayString": "05-Jan-2026",
+            "endDateAsDisplayString": "27-Feb-2026",
+            "name": self.name,
+            "schedulerId": 0,
+            "minimumCapacity": 10,
+            "maximumCapacity": 40,
+            "cancelBatchWhenMinimumCapacityIsNotMet": False,
+            "batchId": self.id,
+            "courseId": self.course_id,
+            "publishStatus": "published",
+            "allowWaitlisting": False,
+        }
 
 
 @dataclass(frozen=True)
@@ -51,9 +67,13 @@ class Course:
     name: str
     batches: tuple[Batch, ...]
 
+    @property
+    def type(self) -> int:
+        return _BLENDED if self.batches else _SELF_PACED
+
     def row(self) -> dict[str, Any]:
-        kind = _BLENDED if self.batches else _SELF_PACED
-        return {"courseId": int(self.id), "courseName": self.name, "courseType": kind, "courseCode": f"C-{self.number}"}
+        """No row of a course is printed. Name, type and code are called as in the request that creates it."""
+        return {"courseId": int(self.id), "name": self.name, "type": self.type, "courseCode": f"C-{self.number}"}
 
 
 class ZohoWorld:
@@ -71,12 +91,17 @@ class ZohoWorld:
     def courses(self) -> tuple[Course, ...]:
         return tuple(
             Course(
-                id=_id(1, number),
+                id=zoho_id(1, number),
                 number=number,
                 name=course.title,
                 batches=tuple(
-                    Batch(_id(2, number * 10 + position), f"Batch {position + 1}", _id(1, number))
-                    for position in range(2 if number % 2 else 0)
+                    Batch(
+                        id=zoho_id(2, number * 10 + position),
+                        name=f"Batch {position + 1}",
+                        course_id=zoho_id(1, number),
+                        learners=len(range(position, self._world.users, _BATCHES)),
+                    )
+                    for position in range(_BATCHES if number % 2 else 0)
                 ),
             )
             for number, course in enumerate(self._world.catalog)
@@ -84,7 +109,7 @@ class ZohoWorld:
 
     @cached_property
     def everyone(self) -> tuple[Learner, ...]:
-        return tuple(Learner(_id(3, number), number) for number in range(self._world.users))
+        return tuple(Learner(zoho_id(3, number), number) for number in range(self._world.users))
 
     def learners(self, course: Course, batch: Batch | None) -> Sequence[Learner]:
         """The learners of a self-paced course, or of a batch."""
@@ -92,23 +117,57 @@ class ZohoWorld:
             return self.everyone
         return self.everyone[course.batches.index(batch) :: len(course.batches)]
 
+    def modules(self, course: Course) -> list[dict[str, Any]]:
+        """The modules of a course, or of each of its batches."""
+        return [
+            {
+                "moduleId": int(zoho_id(14, course.number * 1_000 + position)),
+                "moduleName": f"Module {position + 1}",
+                "description": f"Part {position + 1} of {course.name}",
+                "duration": 30,
+                "lockType": 0,
+            }
+            for position in range(self._world.modules)
+        ]
+
+    def entity_count(self, kind: int) -> int:
+        """How many entities of a type a course has."""
+        return self._world.modules * (10 if kind == 3 else 1)
+
+    def entity_id(self, course: Course, kind: int, position: int) -> str:
+        return zoho_id(4 + kind, course.number * 1_000 + position)
+
+    def person(self, learner: Learner) -> worlds.User:
+        return self._world.people[learner.number]
+
+    @property
+    def departments(self) -> Sequence[worlds.Department]:
+        return self._world.departments
+
+    def department(self, learner: Learner) -> worlds.Department:
+        return next(each for each in self.departments if each.id == self.person(learner).department_id)
+
     def entities(self, course: Course, learner: Learner, kind: int) -> list[dict[str, Any]]:
         """A learner's progress in all entities of a type: one for each module of the course, of files ten."""
         chance = random.Random(f"{self._world.seed}/{course.id}/{learner.id}/{kind}")  # noqa: S311
-        count = self._world.modules * (10 if kind == 3 else 1)
-        rows = [self._entity(chance, course, kind, position) for position in range(count)]
+        rows = [self._entity(chance, course, kind, position) for position in range(self.entity_count(kind))]
         return [{**row, "status": "completed"} for row in rows] if (learner.id, course.id) in self.finished else rows
 
-    def course_progress(self, course: Course, learner: Learner) -> dict[str, Any]:
-        """What Zoho tells of a learner in a course."""
+    def course_progress(self, course: Course, learner: Learner, *, only_mandatory: bool = False) -> dict[str, Any]:
+        """What Zoho tells of a learner in a course.
+
+        :param only_mandatory: count only the entities that the learner must complete.
+        """
         rows = [row for kind in range(10) for row in self.entities(course, learner, kind)]
+        if only_mandatory:
+            rows = [row for row in rows if row["isMandatory"]]
         done = sum(row["status"] == "completed" for row in rows)
         batch = next((batch for batch in course.batches if learner in self.learners(course, batch)), None)
         progress = {
             "learnerId": int(learner.id),
             "courseId": int(course.id),
             "courseName": course.name,
-            "courseType": _BLENDED if course.batches else _SELF_PACED,
+            "courseType": course.type,
             "enrolledDate": "05-01-2026",
             "completionPercentage": 100 * done // len(rows),
             "completionStatus": "completed" if done == len(rows) else "inprogress",
@@ -121,7 +180,7 @@ class ZohoWorld:
         id_name, name, word = _NAMES[kind]
         row: dict[str, Any] = {
             "duration": chance.choice(("10 minutes", "1 hour", "1 hour 30 minutes")),
-            id_name: int(_id(4 + kind, course.number * 1_000 + position)),
+            id_name: int(self.entity_id(course, kind, position)),
             name: f"{word} {position + 1}",
             "isMandatory": chance.random() < 0.5,
             "status": chance.choice(("completed", "completed", "inprogress", "notstarted")),
@@ -134,6 +193,6 @@ class ZohoWorld:
         return row
 
 
-def _id(kind: int, number: int) -> str:
+def zoho_id(kind: int, number: int) -> str:
     """18 digits, beyond what a double holds exactly."""
     return str(100_002_000_000_000_001 + kind * 10_000_000 + number * 2)
