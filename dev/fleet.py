@@ -12,12 +12,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_lms.clock import Clock
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 
 ROOT = Path(__file__).parent.parent
 Unit = tuple[str, str | None, str, int]
@@ -30,7 +36,7 @@ class Member:
 
     :param units: what it reads.
     :param env: environment variables of its own, such as the Airflow home of its host.
-    :param clocks_ahead: by clock of the ``time`` module, the seconds that it is ahead of the others'.
+    :param clocks_ahead: by how many seconds its clocks are ahead of the others': ``time`` and ``monotonic``.
     :param max_wait: seconds that each of its requests may wait.
     """
 
@@ -100,6 +106,19 @@ class Fleet:
             time.sleep(0.01)
 
 
+class _ClockAhead(Clock):
+    """The clock of another host."""
+
+    def __init__(self, ahead: Mapping[str, float]) -> None:
+        self._ahead = ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead.get("monotonic", 0.0)
+
+    def utcnow(self) -> datetime:
+        return super().utcnow() + timedelta(seconds=self._ahead.get("time", 0.0))
+
+
 def main(folder: Path) -> None:
     from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 
@@ -114,23 +133,25 @@ def main(folder: Path) -> None:
         process.join()
 
 
-def _member(folder: Path, index: int, member: Member, hook: Callable[..., Any]) -> None:
+def _member(folder: Path, index: int, member: Member, hook: type[ZohoPeopleHook]) -> None:
+    from airflow_provider_lms import clock
+    from airflow_provider_lms.hooks.base import ClientOptions
+    from airflow_provider_lms.lms.http.retry import RetryPolicy
+
     os.environ.update(member.env)
-    monotonic = time.monotonic
-    for name, seconds in member.clocks_ahead.items():
-        _put_ahead(name, seconds)
+    clock.replace(_ClockAhead(member.clocks_ahead))
     _leave(folder / f"ready-{index}", str(os.getpid()))
     while not (folder / f"go-{index}").exists():
         time.sleep(0.005)
-    result: dict[str, Any] = {"started": monotonic(), "rows": [], "error": None}
+    result: dict[str, Any] = {"started": time.monotonic(), "rows": [], "error": None}
     try:
-        result["rows"] = _read(hook(max_wait=member.max_wait), member.units)
+        result["rows"] = _read(hook(options=ClientOptions(retry=RetryPolicy(max_wait=member.max_wait))), member.units)
     except Exception as error:  # noqa: BLE001  # the parent raises it
         result["error"] = repr(error)
-    _leave(folder / f"done-{index}", json.dumps({**result, "finished": monotonic()}))
+    _leave(folder / f"done-{index}", json.dumps({**result, "finished": time.monotonic()}))
 
 
-def _read(hook: Any, units: Sequence[Unit]) -> list[dict[str, Any]]:
+def _read(hook: ZohoPeopleHook, units: Sequence[Unit]) -> list[dict[str, Any]]:
     import msgspec
 
     client = hook.get_conn()
@@ -140,11 +161,6 @@ def _read(hook: Any, units: Sequence[Unit]) -> list[dict[str, Any]]:
         for page in client.entity_progress(course, learner, kind, batch_id=batch)
         for row in msgspec.to_builtins(page.records)
     ]
-
-
-def _put_ahead(name: str, seconds: float) -> None:
-    clock = getattr(time, name)
-    setattr(time, name, lambda: clock() + seconds)
 
 
 def _leave(path: Path, content: str) -> None:

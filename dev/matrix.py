@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-TESTS = ("-m", "not airflow and not browser and not s3")
+TESTS = ("--numprocesses", "auto", "--dist", "loadgroup", "-m", "not airflow and not browser and not s3 and not stores")
 SECONDS = 1_500
 
 
