@@ -1,8 +1,8 @@
-"""A year of completions in iSpring Learn into object storage, month by month.
+"""Writes a year of completions in iSpring Learn to object storage, month by month.
 
-One task makes the windows, each is a mapped task with a folder of its own, and one task downstream goes by the
-datasets. To read a month again, clear its mapped task. Only the connection ``ispring_learn_default`` decides whether a
-real account is read or the simulator.
+The first task computes one window of dates per month. For each window, a mapped task writes the results to its own
+folder. The last task counts the records of all datasets. To read a month again, clear its mapped task. The connection
+``ispring_learn_default`` points to a real account or to the simulator.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ with DAG(
     catchup=False,
     params={
         "output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms"),
-        "first_month": Param("2026-01", type="string", pattern=r"^\d{4}-(0[1-9]|1[0-2])$"),
-        "months": Param(12, type="integer", minimum=1),
+        "first_month": Param(
+            "2026-01",
+            type="string",
+            pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
+            description="The first month to read, such as 2026-01",
+        ),
+        "months": Param(12, type="integer", minimum=1, description="How many months to read"),
     },
     tags=["lms", "ispring"],
     doc_md=__doc__,
@@ -32,7 +37,7 @@ with DAG(
 
     @task
     def windows(first_month: str, months: str, output: str) -> list[dict[str, str]]:
-        """One window for each month, with its folder."""
+        """Return the dates and the output folder of each month."""
         starts = [pendulum.parse(first_month, tz="UTC").add(months=number) for number in range(int(months) + 1)]
         # Windows touch: whether the ends of a range belong to it is not documented, so a gap could lose a completion.
         return [
@@ -52,7 +57,7 @@ with DAG(
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, int]:
-        """Count what was read, and what is left of it when a row that two windows gave counts once."""
+        """Count all records, and the distinct results: two windows may contain the same one."""
         from airflow_provider_lms.storage import read_records
 
         key = ("userId", "courseId", "moduleId", "enrollmentId")

@@ -1,8 +1,8 @@
-"""A DAG that runs when learners have newly completed a course in iSpring Learn, for Airflow 3.
+"""Runs when learners complete a course in iSpring Learn. Needs Airflow 3.
 
-The asset's watcher polls in the triggerer. Name the course in the environment variable ``LMS_COURSE_ID`` of scheduler
-and DAG processor: a watcher is known before any run, and so before any parameter. Only the connection
-``ispring_learn_default`` decides whether a real account is read or the simulator.
+The asset's watcher polls the LMS in the triggerer. A watcher starts before any run, so it cannot use a run's
+parameters. Set the course in the environment variable ``LMS_COURSE_ID`` of the DAG processor and the triggerer instead.
+The connection ``ispring_learn_default`` points to a real account or to the simulator.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ completions = Asset(
 
 with DAG(
     dag_id="ispring_completion_events",
-    description="Runs when learners have newly completed a course in iSpring Learn",
+    description="Runs when learners complete a course in iSpring Learn",
     schedule=[completions],
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
@@ -41,7 +41,7 @@ with DAG(
 
     @task
     def completed(triggering_asset_events: Any = None) -> list[str]:
-        """The learners of all events that have started this run."""
+        """Return the ids of the learners in all events that started this run."""
         events = [event for found in triggering_asset_events.values() for event in found]
         return [learner for event in events for learner in event.extra["payload"]["learner_ids"]]
 

@@ -1,8 +1,8 @@
-"""From enrolment to due date of a course in iSpring Learn: extract the results once 80 % have completed it.
+"""Writes the results of a course in iSpring Learn to object storage, once 80 % of the learners have completed it.
 
-The sensor waits in the triggerer, holds no worker, and counts only those who were assigned in the run's month. If the
-share is not reached until the timeout, or can no longer be reached, the extraction is skipped. Only the connection
-``ispring_learn_default`` decides whether a real account is read or the simulator.
+The sensor counts only learners who were enrolled in the run's month. It waits in the triggerer, so it holds no worker
+slot. If the share is not reached before the timeout, or cannot be reached any more, the sensor and the extraction are
+skipped. The connection ``ispring_learn_default`` points to a real account or to the simulator.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ with DAG(
         required_share="{{ params.required_share }}",
         on_unsuccessful="wait",
         on_blocked="ignore",
-        # Those who are past their due date will not complete it any more.
+        # Learners who are past their due date will not complete it any more.
         on_overdue="fail",
         timeout=timedelta(days=30),
         soft_fail=True,

@@ -1,7 +1,8 @@
-"""Yesterday's completions in iSpring Learn, course by course, into object storage.
+"""Writes yesterday's completions in iSpring Learn to object storage, course by course.
 
-The list of courses is read, each course is a mapped task with a folder of its own, and one task downstream goes by the
-manifests. Only the connection ``ispring_learn_default`` decides whether a real account is read or the simulator.
+The first task reads the list of courses. For each course, a mapped task writes the results to its own folder. The last
+task counts the files and records in the manifests. The connection ``ispring_learn_default`` points to a real account or
+to the simulator.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from airflow_provider_lms.operators.ispring import ISpringCoursesOperator, ISpri
 with DAG(
     dag_id="ispring_results",
     description="Yesterday's completions in iSpring Learn into object storage",
-    # Since Airflow 3, a bare cron expression gives a run no data interval; this timetable does.
+    # Since Airflow 3, a run of a bare cron expression has no data interval. This timetable gives one.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
@@ -40,7 +41,7 @@ with DAG(
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, int]:
-        """Count what the manifests name."""
+        """Count the files and records in the manifests."""
         from airflow_provider_lms.storage import read_manifest
 
         manifests = [read_manifest(summary["uri"]) for summary in summaries]

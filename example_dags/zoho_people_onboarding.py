@@ -1,8 +1,8 @@
-"""Onboarding in Zoho People: wait for many courses at once, and tell who is through with each.
+"""Waits until the learners of every course in Zoho People have completed it, and counts them.
 
-The list of courses is read, and each course is a mapped sensor that waits in the triggerer. Zoho allows 30 calls a
-minute: a poll costs a call for the batches and one for each 25 learners, and all sensors share the budget. Only the
-connection ``zoho_people_default`` decides whether a real account is read or the simulator.
+The first task reads the list of courses. For each course, a mapped sensor waits in the triggerer. Zoho allows 30 calls
+a minute, and all sensors share this limit. A poll of one course costs one call for its batches and one call for each 25
+learners. The connection ``zoho_people_default`` points to a real account or to the simulator.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionS
 
 with DAG(
     dag_id="zoho_people_onboarding",
-    description="Wait until the learners of every course in Zoho People are through with it",
+    description="Wait until the learners of every course in Zoho People have completed it",
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    params={"required_share": Param("100%", type="string", description="How many of the learners must be through")},
+    params={"required_share": Param("100%", type="string", description="Share of the learners who must complete it")},
     tags=["lms", "zoho"],
     doc_md=__doc__,
 ) as dag:
@@ -39,7 +39,7 @@ with DAG(
 
     @task
     def report(results: list[dict[str, Any]]) -> dict[str, int]:
-        """Count the learners by course."""
+        """Return how many learners have completed each course."""
         return {result["course_id"]: result["completed"] for result in results}
 
     report(completed.output)

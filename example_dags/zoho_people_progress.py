@@ -1,9 +1,10 @@
-"""Everybody's progress in Zoho People, course by course and by type of entity, into object storage.
+"""Writes the progress of all learners in all courses of Zoho People to object storage.
 
-The list of courses is read, each course is a mapped task with a folder of its own, and one task downstream goes by the
-datasets. Zoho allows 30 calls a minute, and a call tells of one learner and one type: each task's log says how long it
-takes. Name the types that you need in ``entity_types``. Only the connection ``zoho_people_default`` decides whether a
-real account is read or the simulator.
+The first task reads the list of courses. For each course, a mapped task writes the learners' progress in the course's
+entities, such as tests and sessions, to its own folder. The last task counts the records of all datasets. Zoho allows
+30 calls a minute, and one call returns one learner and one entity type. So each task logs how long it will take. Set
+only the ``entity_types`` that you need. The connection ``zoho_people_default`` points to a real account or to the
+simulator.
 """
 
 from __future__ import annotations
@@ -34,12 +35,15 @@ with DAG(
     schedule="@weekly",
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    # Zoho has no filter by date, so every run reads everything; two runs at once would just take turns.
+    # Zoho has no filter by date, so every run reads everything, and two runs at once would only take turns.
     max_active_runs=1,
     params={
         "output": Param("file:///tmp/lms", type="string", description="Folder or URL, such as s3://conn_id@bucket/lms"),
         "entity_types": Param(
-            ENTITY_TYPES, type="array", items={"type": "string", "enum": ENTITY_TYPES}, description="What to read"
+            ENTITY_TYPES,
+            type="array",
+            items={"type": "string", "enum": ENTITY_TYPES},
+            description="Entity types",
         ),
     },
     tags=["lms", "zoho"],
@@ -52,13 +56,13 @@ with DAG(
         entity_types="{{ params.entity_types | tojson }}",
         output_path="{{ params.output }}/{{ run_id }}/course={{ task.course_id }}",
         map_index_template="{{ task.course_id }}",
-        # All tasks share one budget: more of them at once would be no faster.
+        # All tasks share one rate limit: more of them at once would be no faster.
         max_active_tis_per_dagrun=2,
     ).expand(course_id=courses.output.map(lambda course: course["courseId"]))
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
-        """Count entities and completions by type."""
+        """Count the entities, and the completed ones, by entity type."""
         from airflow_provider_lms.storage import read_records
 
         found: dict[str, dict[str, int]] = {}
