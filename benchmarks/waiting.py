@@ -55,7 +55,7 @@ def main() -> int:
         "requests / interval",
         "CPU s / interval",
         "MB above Airflow",
-        "longest hold-up, ms",
+        "longest time the event loop was blocked, ms",
         "still waiting",
     ]
     print_table(title, head, rows)
@@ -151,12 +151,12 @@ def _ours(lms: ISpring, number: int, interval: float) -> Any:
     from airflow_provider_lms.triggers.completion import CourseCompletionTrigger
 
     course = lms.courses[number % len(lms.courses)]
-    goal = {"named": _learners(lms, number), "statuses": {"completed": _STATUSES}, "share": "1"}
+    criteria = {"named": _learners(lms, number), "statuses": {"completed": _STATUSES}, "share": "1"}
     return CourseCompletionTrigger(
         conn_type="ispring_learn",
         conn_id="ispring_learn_default",
         course={"course_id": course.id},
-        goal=goal,
+        criteria=criteria,
         poke_interval=interval,
         deadline=_NEVER,
     )

@@ -36,9 +36,9 @@ def main() -> int:
     least = (calls - 1) // limits.requests * limits.window_seconds
     print(
         f"{calls} calls, {limits.requests} in {limits.window_seconds:g} s, lock {limits.lock_seconds:g} s, "
-        f"latency {options.latency:g} s; the least is {least:g} s\n"
+        f"latency {options.latency:g} s; minimum {least:g} s\n"
     )
-    print("| | processes | seconds | over the least | locks | tokens | calls |")
+    print("| | processes | seconds | times the minimum | locks | tokens | calls |")
     print("|---|---|---|---|---|---|---|")
     for processes in options.processes:
         for name, read in {"ours": ours, "requests by hand": by_hand}.items():

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from airflow_provider_lms.simulator.exchange import JSON
 from benchmarks.peers import CREDENTIALS, Task
@@ -15,6 +15,7 @@ from benchmarks.peers import CREDENTIALS, Task
 
 def read(task: Task) -> None:
     from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+    from airflow_provider_lms.operators.options import OutputFormat
 
     connection = {
         "conn_type": "ispring_learn",
@@ -27,7 +28,7 @@ def read(task: Task) -> None:
     # A second run is a retry of the same task instance.
     instance: Any = SimpleNamespace(dag_id="benchmark", task_id="read", run_id="once", map_index=-1, try_number=1)
     operator = ISpringModuleResultsOperator(
-        task_id="read", output_path=str(task.output / "dataset"), output_format=task.format
+        task_id="read", output_path=str(task.output / "dataset"), output_format=cast(OutputFormat, task.format)
     )
     operator.execute({"ti": instance})
 
