@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_lms.lms.paging import Page
+from airflow_provider_lms.lms.listing.page import Page
 
 
 def rows(pages: Iterable[Page[Any]]) -> list[dict[str, Any]]:
@@ -16,8 +16,9 @@ def rows(pages: Iterable[Page[Any]]) -> list[dict[str, Any]]:
 
 
 def present(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records with only those fields that have a value."""
-    return [{name: value for name, value in record.items() if value is not None} for record in records]
+    """The records with only those fields that have a value, and what is in ``_extra`` where the vendor has it."""
+    flat = ({**record, **record.get("_extra", {})} for record in records)
+    return [{name: value for name, value in row.items() if value is not None and name != "_extra"} for row in flat]
 
 
 def delivered(vendor_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_lms.hooks.base import NO_RETRIES, ClientOptions
+from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
+from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
-from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.simulator import Simulator, faults
 from tests.rows import rows
 
 README = Path(__file__).parent.parent / "README.md"
@@ -45,11 +48,24 @@ def test_the_test_passes(lms: Simulator) -> None:
 
 
 def test_the_client_without_airflow_reads(lms: Simulator) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    _, code = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
     credentials = {"CLIENT_ID": lms.ispring.client_id, "CLIENT_SECRET": lms.ispring.client_secret}
     client = _run(code.replace("https://api-learn.ispringlearn.com", lms.url), credentials)["client"]
     assert len(rows(client.courses())) == len(lms.ispring.courses)
     client.close()
+
+
+def test_a_lock_is_lifted_as_the_docs_say(lms: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    lms.zoho.fail("GET /api/v1/courses", faults.status(429, Retry_After="3600"))
+    hook = ZohoPeopleHook(options=ClientOptions(retry=NO_RETRIES))
+    with pytest.raises(LmsRateLimited):
+        list(hook.get_conn().courses())
+    code, _ = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    _run(code)
+    # Airflow 2 writes its log to the same place.
+    (printed,) = [line for line in capsys.readouterr().out.splitlines() if line.replace(".", "", 1).isdecimal()]
+    assert 3_500 < float(printed) <= 3_600
+    assert len(rows(hook.get_conn().courses())) == len(lms.zoho.courses)
 
 
 def test_the_sensors_of_the_docs_can_be_made() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,8 @@ from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.zoho import Limits
 from dev.fleet import Fleet, Member, Unit
 from tests.rows import present
+
+pytestmark = pytest.mark.processes
 
 TOKEN = "POST /oauth/v2/token"
 URL = "AIRFLOW__LMS__COORDINATION_URL"
@@ -34,7 +36,9 @@ def shares(lms: Simulator, processes: int, kinds: int = 8) -> list[list[Unit]]:
     """Every learner's entities of some types, dealt out in turn; each is one call."""
     course = lms.zoho.courses[0]
     kinds_of_one_page = [kind for kind in range(10) if kind != 3][:kinds]
-    units = [(course.id, None, learner.id, kind) for learner in lms.zoho.world.everyone for kind in kinds_of_one_page]
+    units: list[Unit] = [
+        (course.id, None, learner.id, kind) for learner in lms.zoho.world.everyone for kind in kinds_of_one_page
+    ]
     return [units[index::processes] for index in range(processes)]
 
 
@@ -86,7 +90,7 @@ CLOCKS: dict[str, dict[str, float]] = {"one host": {"time": 60.0}, "two hosts": 
 
 @pytest.mark.parametrize("clocks", ["alike", "a minute apart"])
 @pytest.mark.parametrize("kind", ["one host", "two hosts"])
-def test_four_processes_share_a_budget_and_a_token(
+def test_four_processes_share_a_rate_limit_and_a_token(
     lms: Simulator, tmp_path: Path, request: pytest.FixtureRequest, kind: str, clocks: str
 ) -> None:
     envs = hosts(kind, request, tmp_path, 4)
@@ -147,7 +151,7 @@ def test_a_lock_from_outside_stops_all_of_them_until_its_end(lms: Simulator, tmp
         _until(lambda: len(lms.zoho.calls) >= 1.5 * REQUESTS)
         lms.zoho.use_up()
         results = running.finish()
-    # Those who were on their way when the first was told; then nobody.
+    # Those that were on their way when the first one heard of the lock; then nobody.
     assert 1 <= lms.zoho.sent_in_lock <= 4
     assert lms.zoho.locks == 1
     lms.zoho.locks = 0
@@ -167,7 +171,7 @@ def test_too_many_tokens_pause_all_of_them(lms: Simulator, tmp_path: Path) -> No
     assert lms.zoho.count(TOKEN) == 1
 
 
-def _until(condition: Any, seconds: float = 60) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "It took too long."

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from airflow_provider_lms import clock
+from airflow_provider_lms.clock import Clock
 from airflow_provider_lms.coordination import CoordinationError, MemoryStore, Store
-from airflow_provider_lms.coordination import local as local_module
 from airflow_provider_lms.coordination.local import LocalStore
 from airflow_provider_lms.coordination.redis import RedisStore
+from airflow_provider_lms.testing import fake_clock
 
 KINDS = ("memory", "local", "redis")
 
@@ -89,14 +91,13 @@ def test_a_step_that_fails_changes_nothing(open_store: Callable[[], Store]) -> N
 
 
 @every_store
-def test_all_see_one_clock_whatever_their_own_says(
-    open_store: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("jump", [-3_600, 3_600])
+def test_all_see_one_clock_whatever_the_date_and_time_say(open_store: Callable[[], Store], jump: int) -> None:
     key = os.urandom(8).hex()
-    before = open_store().read(key, State)[1]
-    wall = time.time
-    monkeypatch.setattr(time, "time", lambda: wall() + 3_600)
-    after = open_store().change(key, State, lambda _, now: now)
+    with fake_clock() as clock:
+        before = open_store().read(key, State)[1]
+        clock.jump(jump)
+        after = open_store().change(key, State, lambda _, now: now)
     assert 0 <= after - before < 5
 
 
@@ -109,11 +110,26 @@ def test_a_local_file_is_its_owners_only(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
 
 
-def test_a_machine_that_starts_anew_goes_on_from_the_latest_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def at(uptime: float) -> float:
-        monkeypatch.setattr(local_module, "time", SimpleNamespace(monotonic=lambda: uptime))
+class Uptime(Clock):
+    """The monotonic clock of a machine that has been running for a while."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def uptime() -> Iterator[Uptime]:
+    found = Uptime()
+    before = clock.replace(found)
+    yield found
+    clock.replace(before)
+
+
+def test_after_a_restart_of_the_machine_time_continues_from_the_latest_known(tmp_path: Path, uptime: Uptime) -> None:
+    def at(seconds: float) -> float:
+        uptime.seconds = seconds
         return LocalStore(tmp_path / "store.sqlite").change("key", State, lambda _, now: now)
 
     assert at(9_000.0) == 9_000
@@ -122,11 +138,13 @@ def test_a_machine_that_starts_anew_goes_on_from_the_latest_time(
     assert LocalStore(tmp_path / "store.sqlite").read("key", State)[1] == 9_060
 
 
-def test_states_that_nobody_changes_are_forgotten_after_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(monotonic=lambda: 100.0)
-    monkeypatch.setattr(local_module, "time", clock)
+def test_unchanged_states_are_deleted_after_a_week(tmp_path: Path, uptime: Uptime) -> None:
+    week = 7 * 86_400
+    uptime.seconds = 100.0
     LocalStore(tmp_path / "store.sqlite").change("old", State, add)
-    clock.monotonic = lambda: 100.0 + 8 * 86_400
+    uptime.seconds = 100.0 + week
+    assert LocalStore(tmp_path / "store.sqlite").read("old", State)[0].count == 1
+    uptime.seconds = 101.0 + week
     store = LocalStore(tmp_path / "store.sqlite")
     store.change("new", State, add)
     assert (store.read("old", State)[0].count, store.read("new", State)[0].count) == (0, 1)
@@ -146,7 +164,7 @@ def test_twenty_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     assert sorted(int(each) for each in said) == list(range(1, 21))
 
 
-def _open_and_close(path: Path, failed: Any) -> None:
+def _open_and_close(path: Path, failed: Queue[str]) -> None:
     try:
         for _ in range(5):
             LocalStore(path).change("key", State, add)
@@ -154,9 +172,10 @@ def _open_and_close(path: Path, failed: Any) -> None:
         failed.put(str(error))
 
 
+@pytest.mark.processes
 def test_processes_may_make_open_and_close_the_file_at_the_same_moment(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
-    failed = fork.Queue()
+    failed: Queue[str] = fork.Queue()
     for number in range(60):
         path = tmp_path / f"{number}.sqlite"
         processes = [fork.Process(target=_open_and_close, args=(path, failed)) for _ in range(6)]
@@ -175,16 +194,14 @@ def test_a_local_file_that_cannot_be_used_says_so(tmp_path: Path, damage: str) -
         path.mkdir()
     else:
         path.write_text("something else " * 100)
-    with pytest.raises(CoordinationError, match=r"store\.sqlite, by which tasks share .* cannot be used"):
+    with pytest.raises(CoordinationError, match=r"store\.sqlite, where tasks share .* cannot be used"):
         LocalStore(path).change("key", State, add)
 
 
 def test_redis_that_is_not_there_says_so_without_its_password() -> None:
     pytest.importorskip("redis")
     store = RedisStore("redis://somebody:hidden-word@127.0.0.1:1/3")
-    with pytest.raises(
-        CoordinationError, match=r"redis://127\.0\.0\.1:1/3, by which tasks share .*ConnectionError"
-    ) as e:
+    with pytest.raises(CoordinationError, match=r"redis://127\.0\.0\.1:1/3, where tasks share .*ConnectionError") as e:
         store.change("key", State, add)
     assert "hidden-word" not in str(e.value)
     assert e.value.__cause__ is None
@@ -224,3 +241,73 @@ def test_a_change_that_another_came_between_is_made_again(redis_url: str) -> Non
 
     assert RedisStore(redis_url).change(key, State, slow) == 11
     assert calls == [0, 1]
+
+
+GARBAGE = [b"", b"\xff\xff", b"not msgpack", b"\x91" * 100_000, msgspec.msgpack.encode({"count": "many"}), b"\xc0"]
+
+
+@pytest.mark.parametrize("raw", GARBAGE)
+def test_a_damaged_entry_in_a_local_file_says_how_to_repair_it(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "store.sqlite"
+    LocalStore(path).change("key", State, add)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE states SET state = ?", (raw,))
+    for use in (lambda: LocalStore(path).read("key", State), lambda: LocalStore(path).change("key", State, add)):
+        with pytest.raises(
+            CoordinationError, match=r"entry 'key' cannot be read. stop the tasks, delete .*store\.sqlite"
+        ):
+            use()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE states SET state = 'text'",
+        "UPDATE states SET state = 7",
+        "UPDATE clock SET ahead = 'abc'",
+        "UPDATE clock SET latest = 9e999",
+        "UPDATE clock SET latest = 1e300",
+        "UPDATE clock SET ahead = -1e300",
+        "DELETE FROM clock",
+        "DROP TABLE states; CREATE TABLE states (other TEXT)",
+        "DROP TABLE clock; CREATE TABLE clock (ahead BLOB, latest BLOB); INSERT INTO clock VALUES (x'00', x'ff')",
+        "DROP TABLE clock; CREATE TABLE clock (ahead INT, latest INT); INSERT INTO clock VALUES (NULL, NULL)",
+    ],
+)
+def test_a_local_file_that_is_damaged_says_how_to_repair_it(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "store.sqlite"
+    open_before = LocalStore(path)
+    open_before.change("key", State, add)
+    with sqlite3.connect(path) as connection:
+        connection.executescript(damage)
+    if damage == "DELETE FROM clock":  # which opening the file repairs
+        assert LocalStore(path).read("key", State)[0].count == 1
+        return
+    for store in (open_before, LocalStore(path)):
+        with pytest.raises(CoordinationError, match="delete"):
+            store.read("key", State)
+        with pytest.raises(CoordinationError, match="delete"):
+            store.change("key", State, add)
+
+
+@pytest.mark.parametrize("raw", GARBAGE)
+def test_a_damaged_entry_in_redis_says_how_to_repair_it(redis_url: str, raw: bytes) -> None:
+    import redis
+
+    key = os.urandom(8).hex()
+    client: Any = redis.Redis.from_url(redis_url)
+    client.set(f"airflow-provider-lms:{key}", raw)
+    for use in (lambda: RedisStore(redis_url).read(key, State), lambda: RedisStore(redis_url).change(key, State, add)):
+        with pytest.raises(CoordinationError, match=f"Delete the key 'airflow-provider-lms:{key}' in Redis"):
+            use()
+
+
+def test_an_entry_of_another_type_in_redis_says_how_to_repair_it(redis_url: str) -> None:
+    import redis
+
+    key = os.urandom(8).hex()
+    client: Any = redis.Redis.from_url(redis_url)
+    client.rpush(f"airflow-provider-lms:{key}", "a", "b")
+    for use in (lambda: RedisStore(redis_url).read(key, State), lambda: RedisStore(redis_url).change(key, State, add)):
+        with pytest.raises(CoordinationError, match="If the keys that begin with 'airflow-provider-lms:' are damaged"):
+            use()

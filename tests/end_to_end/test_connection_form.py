@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.connections import ISPRING_LEARN, ZOHO_PEOPLE, ConnectionType
+from airflow_provider_lms.connections.form import ConnectionType
+from airflow_provider_lms.connections.ispring import ISPRING_LEARN
+from airflow_provider_lms.connections.zoho_people import ZOHO_PEOPLE
 from airflow_provider_lms.simulator import Simulator
 from dev.standalone import Airflow
 
@@ -65,7 +67,7 @@ def browser() -> Iterator[Any]:
 class Form:
     """The form of a new connection, with Airflow's own fields filled in."""
 
-    def __init__(self, browser: Any, airflow: Airflow, kind: ConnectionType, fields: dict[str, str]) -> None:
+    def __init__(self, browser: Any, airflow: Airflow, kind: ConnectionType[Any], fields: dict[str, str]) -> None:
         self.page = browser.new_page(viewport={"width": 1280, "height": 1700})
         self.page.set_default_timeout(30_000)
         self.page.goto(f"{airflow.url}/connections")
@@ -92,7 +94,7 @@ class Form:
 
     def show_extras(self) -> None:
         self.page.get_by_text("Extra Fields", exact=True).first.click()
-        self.sees(*(field.label for field in self._kind.fields))
+        self.sees(*(field.label for field in self._kind.fields()))
 
     def photograph(self, name: str) -> None:
         if folder := os.environ.get("LMS_SCREENSHOTS"):
@@ -110,8 +112,8 @@ class Form:
 def _good(url: str) -> dict[str, Any]:
     return {
         "status": True,
-        "message": f"{url}: a new access token was given, and results can be read. "
-        "Tasks share request budget and access token on this host only.",
+        "message": f"{url}: a new access token was issued, and results can be read. "
+        "Tasks share the rate limit and the access token on this host only.",
     }
 
 

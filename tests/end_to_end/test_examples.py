@@ -17,10 +17,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator.ispring_rows import result_row
 from airflow_provider_lms.simulator.world import Result
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_records
 from tests.rows import delivered, ordered, present
+
+pytestmark = pytest.mark.airflow
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 RUN = """
@@ -86,6 +89,69 @@ def test_the_results_example_writes_yesterdays_completions_course_by_course(
     assert {folder.name for folder in folders} == {f"course={course.id}" for course in lms.ispring.courses}
     assert len(yesterday) > 0
     assert ordered(found) == ordered(yesterday)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_warehouse_example_loads_what_the_lms_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("pyarrow")
+    database = tmp_path / "warehouse.duckdb"
+    with Simulator(World(users=30)) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(lms.connection()))
+        for _ in range(2):  # the second run replaces what the first has loaded
+            _run("ispring_warehouse", tmp_path, database=str(database))
+        everybody = [result_row(each) for each in lms.world.course_results]
+        results = {(row["userId"], row["courseId"]): row for row in delivered(everybody)}
+        emails = {user.id: user.email for user in lms.ispring.users}
+        assert len(results) == len(everybody), "in this world each learner is enrolled once"
+        assert len(everybody) > len(lms.ispring.course_results()), "some have left"
+        titles = {course.id: course.title for course in lms.ispring.courses}
+
+    def rows(query: str) -> list[dict[str, Any]]:
+        with duckdb.connect(str(database), read_only=True) as warehouse:
+            warehouse.execute("SET TimeZone = 'UTC'")
+            found = warehouse.execute(query)
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def moment(text: str | None) -> datetime | None:
+        return None if text is None else datetime.fromisoformat(text)
+
+    current = rows("SELECT * FROM current_results")
+    assert {(row["user_id"], row["course_id"]) for row in current} == results.keys()
+    assert len(current) == len(results)
+    for row in current:
+        result = results[row["user_id"], row["course_id"]]
+        assert (row["status"], row["progress"], row["score"], row["is_overdue"], row["seconds_spent"]) == (
+            result["completionStatus"],
+            result.get("progress"),
+            result.get("awardedScore"),
+            result["isOverdue"],
+            result.get("timeSpent"),
+        )
+        assert (row["completed_at"], row["due_at"], row["access_at"]) == tuple(
+            moment(result.get(name)) for name in ("completionDate", "dueDate", "accessDate")
+        )
+        assert row["course_title"] == titles[row["course_id"]]
+        assert row["email"] == emails[row["user_id"]]
+    late = [key for key, row in results.items() if row["isOverdue"] and "completionDate" not in row]
+    assert sorted((row["user_id"], row["course_id"]) for row in rows("SELECT * FROM overdue")) == sorted(late)
+    assert late
+
+    today = datetime.now(UTC).date()
+    done = {"complete", "passed", "accepted"}
+    expiries = {
+        key: (datetime.fromisoformat(row["completionDate"]) + timedelta(days=365)).date()
+        for key, row in results.items()
+        if row["completionStatus"] in done
+    }
+    soon = {key: day for key, day in expiries.items() if today <= day <= today + timedelta(days=60)}
+    expiring = rows("SELECT user_id, course_id, certificate_expires FROM certificates_expiring")
+    assert {(row["user_id"], row["course_id"]): row["certificate_expires"] for row in expiring} == soon
+    issued = rows(
+        "SELECT user_id, course_id, certificate_expires FROM fact_enrollment WHERE certificate_id IS NOT NULL"
+    )
+    assert {(row["user_id"], row["course_id"]): row["certificate_expires"] for row in issued} == expiries
 
 
 @pytest.mark.usefixtures("database")

@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.storage import read_records
 from tests.rows import delivered, present
+
+pytestmark = pytest.mark.airflow
 
 RESULTS = "GET /learners/modules/results"
 EXTRACT = """

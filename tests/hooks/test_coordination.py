@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_lms.coordination import CoordinationError
-from airflow_provider_lms.hooks.coordination import gap, shared_store
+from airflow_provider_lms.hooks import base
+from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.simulator import Simulator
 from tests.conftest import TOKEN
@@ -19,7 +20,7 @@ URL = "AIRFLOW__LMS__COORDINATION_URL"
 
 
 @pytest.mark.parametrize("url", [None, "", "local"])
-def test_unless_told_otherwise_it_is_a_file_in_airflows_home(
+def test_by_default_it_is_a_file_in_airflows_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lms: Simulator, url: str | None
 ) -> None:
     monkeypatch.delenv(URL) if url is None else monkeypatch.setenv(URL, url)
@@ -36,7 +37,7 @@ def test_a_file_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lms
 
 
 @pytest.mark.parametrize("url", ["redis.internal:6379", "file://store.sqlite", "postgres://host/db", "elsewhere"])
-def test_another_url_is_refused_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, lms: Simulator, url: str) -> None:
+def test_another_url_is_rejected_and_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, lms: Simulator, url: str) -> None:
     monkeypatch.setenv(URL, url)
     with pytest.raises(CoordinationError, match=r"\[lms\] coordination_url: expected local, file:///"):
         ISpringLearnHook().get_conn()
@@ -74,25 +75,27 @@ def test_a_store_that_cannot_be_used_fails_the_task_before_anything_is_sent(
         ("short:my.company.RemoteExecutor", "RemoteExecutor"),
     ],
 )
-def test_an_executor_that_spreads_tasks_over_hosts_is_warned_of(
+def test_an_executor_that_spreads_tasks_over_hosts_is_warned_of_once(
     monkeypatch: pytest.MonkeyPatch, lms: Simulator, caplog: pytest.LogCaptureFixture, executor: str, spread: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    base._warn_once.cache_clear()
     with caplog.at_level(logging.WARNING):
-        ISpringLearnHook().get_conn()
+        for _ in range(3):
+            ISpringLearnHook().get_conn().close()
     warned = [record.getMessage() for record in caplog.records if "coordination_url" in record.getMessage()]
     ok, said = ISpringLearnHook().test_connection()
     assert ok
     if spread:
-        assert warned == [gap(shared_store())]
-        assert warned[0].startswith(f"{spread} may spread tasks over hosts")
+        assert warned == [single_host_warning(shared_store())]
+        assert warned[0].startswith(f"{spread} may run tasks on several hosts")
         assert warned[0] in said
     else:
         assert warned == []
-        assert said.endswith("Tasks share request budget and access token on this host only.")
+        assert said.endswith("Tasks share the rate limit and the access token on this host only.")
 
 
-def test_clients_of_one_account_share_a_token_and_a_budget(lms: Simulator) -> None:
+def test_clients_of_one_account_share_a_token(lms: Simulator) -> None:
     for _ in range(3):
         rows(ISpringLearnHook().get_conn().courses())
     assert lms.ispring.count(TOKEN) == 1

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.lms.errors import LmsBadRequest, LmsBrokenPage
+from airflow_provider_lms.lms.errors import LmsBadRequest, LmsBrokenPage, LmsInvalidValue
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.ispring.records import COMPLETION_STATUSES
+from airflow_provider_lms.lms.ispring.listings.results import COMPLETION_STATUSES
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.world import BLOCKED
 from tests.conftest import RESULTS, TOKEN
@@ -110,7 +110,7 @@ def test_blocked_users_come_only_where_they_are_asked_for(lms: Simulator, client
         ({"course_ids": []}, "course_ids: the list is empty"),
         ({"course_ids": "[]"}, "course_ids: the list is empty"),
         ({"user_ids": ""}, "user_ids: each id must be a non-empty string"),
-        ({"user_ids": "['a']"}, "user_ids: the text starts like a JSON array but is none"),
+        ({"user_ids": "['a']"}, "user_ids: the text starts like a JSON array but is not one"),
         ({"user_ids": 5}, "user_ids: expected an id or a list of ids"),
         ({"module_ids": [7]}, "module_ids: each id must be a non-empty string"),
         ({"access_date": ("2026-02-01", "2026-01-01")}, "access_date: the start .* must be before the end"),
@@ -121,7 +121,8 @@ def test_blocked_users_come_only_where_they_are_asked_for(lms: Simulator, client
         ({"completion_date": "2026-01-01"}, "completion_date: expected a .start, end. tuple"),
         ({"page_size": 0}, "page_size: expected a whole number of at least 1"),
         ({"on_unknown_user": "ignore"}, "on_unknown_user: expected 'fail' or 'skip'"),
-        ({"start": "x"}, "start: expected the 'next' of an earlier page"),
+        ({"start": "x", "user_ids": ["u"]}, "start: expected the 'next' of an earlier page of the same query"),
+        ({"start": "9:x", "user_ids": ["u"]}, "start: it names a part of the listing that is no longer there"),
         ({"department_ids": [f"{n:036}" for n in range(90)]}, re.escape("departmentIds[]: too many values")),
     ],
 )
@@ -134,7 +135,7 @@ def test_what_cannot_be_meant_is_named_before_a_request(
 
 
 def test_an_unknown_filter_is_a_type_error(client: ISpringLearnClient) -> None:
-    with pytest.raises(TypeError, match="/learners/results has no filter module_ids"):
+    with pytest.raises(TypeError, match="course_results has no filter module_ids"):
         client.course_results(module_ids=["a"])  # type: ignore[call-arg]
 
 
@@ -143,7 +144,9 @@ def test_long_id_lists_are_spread_over_urls_of_less_than_4000_characters(connect
         client = connect(lms, page_size=500)
         users, courses = [u.id for u in lms.ispring.users], [c.id for c in lms.ispring.courses]
         lengths = []
-        client._transport._session.hooks["response"].append(lambda answer, **_: lengths.append(len(answer.request.url)))
+        client._transport._exchanger._session.hooks["response"].append(
+            lambda answer, **_: lengths.append(len(answer.request.url))
+        )
 
         found = rows(client.module_results(user_ids=users + users[:5], course_ids=courses))
 
@@ -154,7 +157,7 @@ def test_long_id_lists_are_spread_over_urls_of_less_than_4000_characters(connect
         assert len(lengths) > 5
 
 
-def test_a_listing_goes_on_after_any_page(connect: Connect) -> None:
+def test_a_listing_resumes_after_any_page(connect: Connect) -> None:
     with Simulator(World(users=150, courses=1, modules=1, blocked=0)) as lms:
         client = connect(lms, page_size=20)
         query: dict[str, Any] = {"user_ids": [user.id for user in lms.ispring.users]}
@@ -182,13 +185,16 @@ def test_an_unknown_user_is_named(lms: Simulator, client: ISpringLearnClient) ->
         list(client.module_results(user_ids=asked))
 
 
-def test_nobody_known_is_an_empty_listing(client: ISpringLearnClient) -> None:
-    assert rows(client.module_results(user_ids=[UNKNOWN], on_unknown_user="skip")) == []
+def test_to_skip_everybody_is_a_failure(client: ISpringLearnClient) -> None:
+    with pytest.raises(LmsInvalidValue, match="user_ids: the LMS knows none of these users"):
+        list(client.module_results(user_ids=[UNKNOWN], on_unknown_user="skip"))
+    pages = client.course_results(user_ids=[UNKNOWN], on_unknown_user="skip", unknown_users=set())
+    assert rows(pages) == []
 
 
-def test_a_refusal_for_another_reason_is_not_blamed_on_a_user(lms: Simulator, client: ISpringLearnClient) -> None:
+def test_a_rejection_for_another_reason_is_not_blamed_on_a_user(lms: Simulator, client: ISpringLearnClient) -> None:
     asked = [user.id for user in lms.ispring.users]
-    with pytest.raises(LmsBadRequest, match=r"HTTP 400\. The LMS refused a parameter"):
+    with pytest.raises(LmsBadRequest, match=r"HTTP 400\. The LMS rejected a parameter"):
         list(client.module_results(user_ids=asked, department_ids=[UNKNOWN], on_unknown_user="skip"))
 
 
@@ -201,8 +207,9 @@ def test_rows_that_were_not_asked_for_break_the_page(
 ) -> None:
     lms.ispring.ignored_filters.add(ignored)
     one = getattr((lms.ispring.users if name == "user_ids" else lms.ispring.courses)[0], attribute)
+    filters: dict[str, Any] = {name: [one]}
     with pytest.raises(LmsBrokenPage, match=f"page 1: a row has a .* that {name} did not ask for"):
-        list(client.module_results(**{name: [one]}))
+        list(client.module_results(**filters))
 
 
 def test_an_ignored_status_filter_is_applied_here_with_one_warning(

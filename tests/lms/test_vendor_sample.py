@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
-from airflow_provider_lms.lms.ispring.records import ModuleResult
+from airflow_provider_lms.lms.ispring.listings.results import ModuleResult
 from airflow_provider_lms.simulator import Simulator, faults
 from tests.conftest import RESULTS
 

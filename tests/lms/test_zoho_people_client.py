@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from airflow_provider_lms.coordination import MemoryStore, SharedRateLimiter
 from airflow_provider_lms.lms import errors
+from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.lms.zoho_people.records import ENTITY_TYPES, minutes
-from airflow_provider_lms.lms.zoho_people.sweep import EntityProgressSweep, course_progress
+from airflow_provider_lms.lms.zoho_people.crawl import EntityProgressCrawl, course_progress
+from airflow_provider_lms.lms.zoho_people.listings.progress import ENTITY_TYPES, parse_minutes
 from airflow_provider_lms.simulator import Simulator, World, faults
 from tests.conftest import ZOHO_TOKEN
 from tests.rows import rows
@@ -22,7 +24,7 @@ SAMPLE = (Path(__file__).parents[1] / "data" / "zoho_entity_progress.json").read
 FILES = 3
 
 
-def told(row: dict[str, Any], **asked: Any) -> dict[str, Any]:
+def delivered(row: dict[str, Any], **asked: Any) -> dict[str, Any]:
     """The vendor's row as it is delivered: ids as text, empty fields left out, and what it was asked for with."""
     full = {**row, **asked}
     full |= {name: str(value) for name, value in full.items() if name.endswith(("Id", "Type")) and value is not None}
@@ -33,10 +35,10 @@ def told(row: dict[str, Any], **asked: Any) -> dict[str, Any]:
 
 
 def entities(lms: Simulator, course: int = 0, *kinds: int) -> list[dict[str, Any]]:
-    """What a sweep delivers of a course: its batches, their learners, the types."""
+    """What a crawl delivers of a course: its batches, their learners, the types."""
     world, found = lms.zoho.world, lms.zoho.courses[course]
     return [
-        told(
+        delivered(
             row,
             courseId=found.id,
             batchId=batch and batch.id,
@@ -103,21 +105,54 @@ def test_the_vendors_sample_yields_its_two_records_and_what_they_were_asked_for(
 
 def test_courses_and_batches(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     courses = lms.zoho.courses
-    assert rows(zoho.courses()) == [told(course.row()) for course in courses]
-    assert rows(zoho.batches(int(courses[1].id))) == [
-        told(batch.row(), courseId=courses[1].id) for batch in courses[1].batches
+    assert rows(zoho.courses()) == [
+        {
+            "courseId": course.id,
+            "courseName": course.name,
+            "courseType": "2" if course.batches else "1",
+            "courseCode": f"C-{course.number}",
+        }
+        for course in courses
     ]
+    assert rows(zoho.batches(int(courses[1].id))) == [delivered(batch.row()) for batch in courses[1].batches]
     assert rows(zoho.batches(courses[0].id)) == []
 
 
-def test_a_course_may_be_called_by_id_and_name(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+def test_the_vendors_sample_of_a_batch(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    course = "219225000000645203"
+    row = {
+        "learnersCount": 2,
+        "startDateAsDisplayString": "22-Dec-2021",
+        "endDateAsDisplayString": "27-Jan-2022",
+        "name": "Batch One",
+        "schedulerId": 0,
+        "minimumCapacity": 10,
+        "maximumCapacity": 40,
+        "cancelBatchWhenMinimumCapacityIsNotMet": False,
+        "batchId": "219225000000645215",
+        "courseId": course,
+        "publishStatus": "published",
+        "allowWaitlisting": False,
+    }
+    page = {"batches": [row], "code": "200", "hasMoreRecords": False}
     lms.zoho.fail(
-        "GET /api/v1/courses", faults.body(b'{"code":"200","courses":[{"id":100002000000040111,"name":"A"}]}')
+        f"GET /api/v1/courses/{course}/batches",
+        lambda _, reply: faults.status(200)(_, faults.body(msgspec.json.encode(page))(_, reply)),
     )
+    (batch,) = (record for page in zoho.batches(course) for record in page.records)
+    assert batch.extra == {}
+    assert msgspec.to_builtins(batch) == {**row, "schedulerId": "0"}
+    assert batch.name == "Batch One"
+
+
+@pytest.mark.parametrize("kind", [{"courseType": 3}, {"courseType": "3"}, {"type": 3}, {"type": "3"}])
+def test_a_course_may_be_called_by_id_name_and_type(
+    lms: Simulator, zoho: ZohoPeopleClient, kind: dict[str, object]
+) -> None:
+    row = {"id": 100002000000040111, "name": "A", **kind}
+    lms.zoho.fail("GET /api/v1/courses", faults.body(msgspec.json.encode({"code": "200", "courses": [row]})))
     lms.zoho.fail("GET /api/v1/courses", faults.body(b'{"code":"200","courses":[]}'), on=2)
-    assert rows(zoho.courses()) == [
-        {"courseId": "100002000000040111", "courseName": "A", "id": "100002000000040111", "name": "A"}
-    ]
+    assert rows(zoho.courses()) == [{"courseId": "100002000000040111", "courseName": "A", "courseType": "3"}]
 
 
 @pytest.mark.parametrize("given", [FILES, str(FILES), "files"])
@@ -126,9 +161,9 @@ def test_pages_go_on_by_the_number_of_records_received(
 ) -> None:
     course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[0]
     pages = list(zoho.entity_progress(course.id, learner.id, given))
-    assert [(len(page.records), page.number, page.next) for page in pages] == [(25, 1, "25"), (15, 2, None)]
+    assert [(len(page.records), page.number) for page in pages] == [(25, 1), (15, 2)]
     assert rows(pages) == entities(lms, 0, FILES)[:40]
-    assert [call.first("startIndex") for call in lms.zoho.calls] == ["0", "25"]
+    assert [call.first("startIndex") for call in lms.zoho.calls] == ["0", "24"]
     rest = list(zoho.entity_progress(course.id, learner.id, given, start=pages[0].next or 0))
     assert rows(rest) == rows(pages[1:])
 
@@ -146,15 +181,17 @@ def test_course_progress_in_its_three_forms(lms: Simulator, zoho: ZohoPeopleClie
     world = lms.zoho.world
     paced, blended = lms.zoho.courses[:2]
     batch, learner = blended.batches[0], world.everyone[0]
-    assert rows(zoho.course_progress(paced.id)) == [told(world.course_progress(paced, each)) for each in world.everyone]
+    assert rows(zoho.course_progress(paced.id)) == [
+        delivered(world.course_progress(paced, each)) for each in world.everyone
+    ]
     assert rows(zoho.course_progress(blended.id, batch_id=batch.id)) == [
-        told(world.course_progress(blended, each)) for each in world.learners(blended, batch)
+        delivered(world.course_progress(blended, each)) for each in world.learners(blended, batch)
     ]
     assert rows(zoho.course_progress(learner_id=learner.id)) == [
-        told(world.course_progress(course, learner)) for course in lms.zoho.courses
+        delivered(world.course_progress(course, learner)) for course in lms.zoho.courses
     ]
     assert rows(zoho.course_progress(paced.id, learner_id=learner.id, progress_type=1)) == [
-        told(world.course_progress(paced, learner))
+        delivered(world.course_progress(paced, learner, only_mandatory=True))
     ]
     assert lms.zoho.calls[-1].first("progressType") == "1"
 
@@ -163,8 +200,9 @@ def test_course_progress_in_its_three_forms(lms: Simulator, zoho: ZohoPeopleClie
     ("call", "message"),
     [
         (lambda zoho: zoho.course_progress(), "course_id: give a course_id, a learner_id or both"),
-        (lambda zoho: zoho.course_progress(batch_id="1"), "batch_id: it goes with a course_id"),
-        (lambda zoho: zoho.course_progress("1", progress_type=1), "progress_type: it goes with a course_id and"),
+        (lambda zoho: zoho.course_progress(batch_id="1"), "batch_id: give course_id as well."),
+        (lambda zoho: zoho.batches(None), "course_id: "),
+        (lambda zoho: zoho.course_progress("1", progress_type=1), "progress_type: give a course_id and"),
         (
             lambda zoho: zoho.course_progress("1", learner_id="2", progress_type=2),
             "progress_type: '2' is not one of Zoho's progress types",
@@ -201,46 +239,46 @@ def test_the_check_takes_one_page_of_courses(lms: Simulator, zoho: ZohoPeopleCli
 
 
 @pytest.mark.parametrize("course", [0, 1])
-def test_a_sweep_reads_every_batch_learner_and_type(lms: Simulator, zoho: ZohoPeopleClient, course: int) -> None:
-    assert rows(EntityProgressSweep(zoho, lms.zoho.courses[course].id)) == entities(lms, course)
+def test_a_crawl_reads_every_batch_learner_and_type(lms: Simulator, zoho: ZohoPeopleClient, course: int) -> None:
+    assert rows(EntityProgressCrawl(zoho, lms.zoho.courses[course].id)) == entities(lms, course)
 
 
-def test_a_sweep_of_some_learners_and_types(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+def test_a_crawl_of_some_learners_and_types(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     learners = [each.id for each in lms.zoho.world.everyone[3:6]]
     for course in (0, 1):
-        sweep = EntityProgressSweep(
+        crawl = EntityProgressCrawl(
             zoho, lms.zoho.courses[course].id, learner_ids=learners, entity_types=["links", 0, "0"]
         )
         expected = [row for row in entities(lms, course, 6, 0) if row["learnerId"] in learners]
-        assert sorted(rows(sweep), key=_content) == sorted(expected, key=_content)
+        assert sorted(rows(crawl), key=_content) == sorted(expected, key=_content)
 
 
-def test_a_sweep_of_named_learners_in_a_self_paced_course_lists_nobody(lms: Simulator, zoho: ZohoPeopleClient) -> None:
-    rows(EntityProgressSweep(zoho, lms.zoho.courses[0].id, learner_ids=lms.zoho.world.everyone[0].id, entity_types=5))
+def test_a_crawl_of_named_learners_in_a_self_paced_course_lists_nobody(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    rows(EntityProgressCrawl(zoho, lms.zoho.courses[0].id, learner_ids=lms.zoho.world.everyone[0].id, entity_types=5))
     assert [call.call.rpartition("/")[2] for call in lms.zoho.calls] == ["batches", "progress"]
 
 
 @pytest.mark.parametrize("course", [0, 1])
-def test_a_sweep_goes_on_from_any_page(lms: Simulator, zoho: ZohoPeopleClient, course: int) -> None:
-    def sweep(start: str | None = None) -> EntityProgressSweep:
-        return EntityProgressSweep(zoho, lms.zoho.courses[course].id, entity_types=[2, FILES], start=start)
+def test_a_crawl_resumes_from_any_page(lms: Simulator, zoho: ZohoPeopleClient, course: int) -> None:
+    def crawl(start: str | None = None) -> EntityProgressCrawl:
+        return EntityProgressCrawl(zoho, lms.zoho.courses[course].id, entity_types=[2, FILES], start=start)
 
-    pages = list(sweep())
+    pages = list(crawl())
     assert [page.number for page in pages] == list(range(1, len(pages) + 1))
     assert pages[-1].next is None
     for cut in (1, 2, 3, len(pages) - 1):
-        assert rows(sweep(pages[cut - 1].next)) == rows(pages[cut:])
+        assert rows(crawl(pages[cut - 1].next)) == rows(pages[cut:])
 
 
-@pytest.mark.parametrize("start", ["25", "a/b/c/d", "1/2/3", "1/2/3/x"])
-def test_a_start_that_no_page_named_is_refused(lms: Simulator, zoho: ZohoPeopleClient, start: str) -> None:
+@pytest.mark.parametrize("start", ["25", "a/b/c:d", "1/2/3", "1/2/3:x", "1/2:3"])
+def test_a_start_that_no_page_named_is_rejected(lms: Simulator, zoho: ZohoPeopleClient, start: str) -> None:
     with pytest.raises(ValueError, match="start: expected the 'next' of an earlier page"):
-        EntityProgressSweep(zoho, "1", start=start)
+        EntityProgressCrawl(zoho, "1", start=start)
     assert lms.zoho.requests == []
 
 
 @pytest.mark.parametrize("course", [0, 1])
-def test_an_unknown_learner_fails_the_sweep_or_is_skipped(
+def test_an_unknown_learner_fails_the_crawl_or_is_skipped(
     lms: Simulator, zoho: ZohoPeopleClient, course: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -248,36 +286,44 @@ def test_an_unknown_learner_fails_the_sweep_or_is_skipped(
     course_id = lms.zoho.courses[course].id
     options: dict[str, Any] = {"learner_ids": ["404404404404404404", known], "entity_types": [0, 1]}
     with pytest.raises(errors.LmsNotFound, match="learner_ids: Zoho knows no learner 404404404404404404 in course"):
-        rows(EntityProgressSweep(zoho, course_id, **options))
-    found = rows(EntityProgressSweep(zoho, course_id, **options, on_unknown_learner="skip"))
+        rows(EntityProgressCrawl(zoho, course_id, **options))
+    found = rows(EntityProgressCrawl(zoho, course_id, **options, on_unknown_learner="skip"))
     assert found == [row for row in entities(lms, course, 0, 1) if row["learnerId"] == known]
     assert "skipping 404404404404404404" in caplog.text
 
 
 @pytest.mark.parametrize("course", [0, 1])
 def test_to_skip_everybody_is_a_failure(lms: Simulator, zoho: ZohoPeopleClient, course: int) -> None:
-    sweep = EntityProgressSweep(zoho, lms.zoho.courses[course].id, learner_ids=["7", "8"], on_unknown_learner="skip")
-    with pytest.raises(errors.LmsNotFound, match=r"knows none of these learners .* Is it another kind of id"):
-        rows(sweep)
+    crawl = EntityProgressCrawl(zoho, lms.zoho.courses[course].id, learner_ids=["7", "8"], on_unknown_learner="skip")
+    with pytest.raises(errors.LmsNotFound, match=r"knows none of these learners .* Are these ids of another kind"):
+        rows(crawl)
 
 
-def test_a_sweep_tells_its_price_before_it_begins(
+def test_a_crawl_logs_its_cost_before_it_begins(
     connect_zoho: Callable[..., ZohoPeopleClient], caplog: pytest.LogCaptureFixture
 ) -> None:
-    from airflow_provider_lms.coordination import MemoryStore, SharedBudget
-    from airflow_provider_lms.lms.budget import Limits
-
     caplog.set_level(logging.INFO)
     with Simulator(World(users=100, courses=1)) as lms:
-        limits = Limits(requests=30, requests_per_day=900)
-        client = connect_zoho(lms, budget=SharedBudget(MemoryStore(), "host", "client", limits))
-        next(iter(EntityProgressSweep(client, lms.zoho.courses[0].id)))
-        assert len(lms.zoho.calls) == 6
+        limits = RateLimits(requests=30, requests_per_day=900)
+        client = connect_zoho(lms, rate_limiter=SharedRateLimiter(MemoryStore(), "host", "client", limits))
+        next(iter(EntityProgressCrawl(client, lms.zoho.courses[0].id)))
+        assert len(lms.zoho.calls) == 7
     (said,) = [record.getMessage() for record in caplog.records if "100 learners" in record.getMessage()]
     assert said.endswith(
-        ": 100 learners, 10 entity types: 1,000 calls, 33 min at the budget of 30 calls in 60 s, "
-        "and more than the 900 that a day has."
+        ": 100 learners, 10 entity types: 1,000 calls, 33 min at the rate limit of 30 calls in 60 s, "
+        "and more than the 900 that are allowed in a day."
     )
+
+
+def test_the_cost_of_a_short_crawl_is_told_in_seconds(
+    connect_zoho: Callable[..., ZohoPeopleClient], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with Simulator(World(users=1, courses=1)) as lms:
+        limits = RateLimits(requests=30)
+        client = connect_zoho(lms, rate_limiter=SharedRateLimiter(MemoryStore(), "host", "client", limits))
+        next(iter(EntityProgressCrawl(client, lms.zoho.courses[0].id)))
+    assert ": 1 learners, 10 entity types: 10 calls, 20 s at the rate limit of 30 calls in 60 s." in caplog.text
 
 
 def test_course_progress_of_a_blended_course_is_read_batch_by_batch(lms: Simulator, zoho: ZohoPeopleClient) -> None:
@@ -285,24 +331,24 @@ def test_course_progress_of_a_blended_course_is_read_batch_by_batch(lms: Simulat
     found = list(course_progress(zoho, blended.id))
     assert [page.number for page in found] == [1, 2]
     assert rows(found) == [
-        told(world.course_progress(blended, learner))
+        delivered(world.course_progress(blended, learner))
         for batch in blended.batches
         for learner in world.learners(blended, batch)
     ]
     second = world.everyone[1]
     assert rows(course_progress(zoho, blended.id, learner_id=second.id)) == [
-        told(world.course_progress(blended, second))
+        delivered(world.course_progress(blended, second))
     ]
     with pytest.raises(errors.LmsNotFound):
         rows(course_progress(zoho, blended.id, learner_id="7"))
 
 
-def test_course_progress_goes_on_at_a_batch_and_never_at_another(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+def test_course_progress_resumes_at_a_batch_and_never_at_another(lms: Simulator, zoho: ZohoPeopleClient) -> None:
     blended = lms.zoho.courses[1].id
     pages = list(course_progress(zoho, blended))
     assert rows(course_progress(zoho, blended, start=pages[0].next)) == rows(pages[1:])
-    with pytest.raises(ValueError, match="start: it names a batch that is no longer in the course"):
-        rows(course_progress(zoho, blended, start="7/0"))
+    with pytest.raises(ValueError, match="start: it names a part of the listing that is no longer there"):
+        rows(course_progress(zoho, blended, start="7:0"))
 
 
 @pytest.mark.parametrize(
@@ -329,7 +375,7 @@ def test_course_progress_goes_on_at_a_batch_and_never_at_another(lms: Simulator,
     ],
 )
 def test_a_duration_is_read_where_all_of_it_can_be(text: object, value: float | None) -> None:
-    assert minutes(text) == value
+    assert parse_minutes(text) == value
 
 
 def test_fields_and_statuses_that_are_new_are_kept(lms: Simulator, zoho: ZohoPeopleClient) -> None:

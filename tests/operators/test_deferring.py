@@ -1,24 +1,28 @@
-"""An operator gives its worker slot back while the LMS has locked the account, and goes on from there."""
+"""An operator gives its worker slot back while the LMS has locked the account, and resumes from there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Asset, TaskDeferred
+from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
 from airflow_provider_lms.lms.errors import LmsRateLimited
+from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.storage import read_manifest, read_records
+from airflow_provider_lms.testing import FakeClock, fake_clock
 from tests.conftest import RESULTS
 from tests.rows import delivered, present
+from tests.tasks import execute
 
 
 def context() -> Any:
@@ -31,34 +35,40 @@ def operator(path: Path, **options: Any) -> ISpringModuleResultsOperator:
 
 
 @pytest.fixture
-def unlock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], None]:
-    """As if the lock that tasks share had passed."""
-
-    def forget() -> None:
-        fresh = tmp_path_factory.mktemp("lms") / "coordination.sqlite"
-        monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", fresh.as_uri())
-
-    return forget
+def clock() -> Iterator[FakeClock]:
+    with fake_clock() as found:
+        yield found
 
 
-def deferred(task: Any, context: Any) -> Any:
+def deferred(task: LmsExtractOperator[Any], context: Any) -> TaskDeferred:
+    """What the operator leaves to the triggerer."""
     with pytest.raises(TaskDeferred) as raised:
-        task.execute(context)
+        execute(task, context)
     return raised.value
 
 
-def test_a_long_lock_is_waited_for_without_a_worker_slot(
-    lms: Simulator, tmp_path: Path, unlock: Callable[[], None]
-) -> None:
+def resumed(task: LmsExtractOperator[Any]) -> Any:
+    """The operator's result after it has been deferred."""
+    return task.execute_after_lock(context())
+
+
+def test_a_long_lock_is_waited_for_without_a_worker_slot(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
     lms.ispring.fail(RESULTS, faults.status(429, Retry_After="120"), on=4)
     task = operator(tmp_path)
+    before = datetime.now(UTC)
     found = deferred(task, context())
     assert found.method_name == "execute_after_lock"
-    assert 120 <= (found.trigger.moment - datetime.now(UTC)).total_seconds() <= 132
+    assert isinstance(found.trigger, TimeDeltaTrigger)
+    assert found.trigger.moment - before >= timedelta(seconds=120)
+    assert found.trigger.moment - datetime.now(UTC) <= timedelta(seconds=132)
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("part-")] == ["_checkpoint.json"]
 
-    unlock()
-    summary = task.execute_after_lock(context())
+    clock.advance(59)
+    sent = len(lms.ispring.requests)
+    deferred(task, context())
+    assert len(lms.ispring.requests) == sent
+    clock.advance(61)
+    summary = resumed(task)
     assert present(read_records(summary)) == delivered(lms.ispring.module_results())
     assert lms.ispring.count(RESULTS) == summary["pages"] + 1
 
@@ -71,8 +81,8 @@ def test_a_lock_that_another_task_has_met_defers_without_a_request(lms: Simulato
     assert len(lms.ispring.requests) == sent
 
 
-def test_a_sweep_goes_on_at_the_next_learner_and_type(
-    lms: Simulator, tmp_path: Path, unlock: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+def test_a_crawl_resumes_at_the_next_learner_and_type(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = lms.zoho
     connection = lms.connection("zoho_people")
@@ -91,37 +101,38 @@ def test_a_sweep_goes_on_at_the_next_learner_and_type(
     account.fail(f"GET /api/v1/courses/{course.id}/learners/{third.id}/progress", faults.status(429))
     deferred(task, context())
     before = len(account.calls)
-    unlock()
-    summary = task.execute_after_lock(context())
+    clock.advance(300)
+    summary = resumed(task)
     assert len(account.calls) - before == 1 + 6  # the batches, then three learners of two types
     learners = account.world.everyone[:5]
     expected = [row for each in learners for kind in (0, 1) for row in account.world.entities(course, each, kind)]
     assert summary["records"] == len(expected)
 
 
-def test_a_short_lock_is_waited_for_in_place(lms: Simulator, tmp_path: Path) -> None:
-    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="1"), on=2)
-    assert operator(tmp_path, max_wait=10).execute(context())["records"] == len(lms.ispring.module_results())
+def test_a_short_lock_is_waited_for_in_place(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="50"), on=2)
+    assert execute(operator(tmp_path, max_wait=60), context())["records"] == len(lms.ispring.module_results())
+    assert sum(clock.naps) >= 50
 
 
 @pytest.mark.parametrize("limit", [{"requests_per_window": 2, "window_seconds": 3600}, {"requests_per_day": 2}])
-def test_a_budget_that_is_used_up_fails_and_keeps_the_checkpoint(
+def test_a_rate_limit_that_is_used_up_fails_and_keeps_the_checkpoint(
     lms: Simulator, tmp_path: Path, limit: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = {**lms.connection("ispring_learn"), "extra": limit}
     monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(connection))
     with pytest.raises(LmsRateLimited, match="used up"):
-        operator(tmp_path).execute(context())
+        execute(operator(tmp_path), context())
     assert (tmp_path / "_checkpoint.json").exists()
 
 
 @pytest.mark.parametrize(("options", "ti"), [({"output_path": None}, True), ({"deferrable": False}, True), ({}, False)])
-def test_nothing_defers_without_a_checkpoint_to_go_on_from(
+def test_nothing_defers_without_a_checkpoint_to_resume_from(
     lms: Simulator, tmp_path: Path, options: dict[str, Any], ti: bool
 ) -> None:
     lms.ispring.fail(RESULTS, faults.status(429, Retry_After="120"))
     with pytest.raises(LmsRateLimited):
-        operator(tmp_path, **options).execute(context() if ti else {})
+        execute(operator(tmp_path, **options), context() if ti else {})
 
 
 class OfOne:
@@ -134,30 +145,31 @@ class OfOne:
         return self._value
 
 
-def test_outlets_are_told_of_a_dataset_and_their_watermark_only_moves_on(lms: Simulator, tmp_path: Path) -> None:
-    asset, state, event = Asset("results"), {}, SimpleNamespace(extra={})
+def test_outlets_are_updated_and_their_watermark_only_moves_forward(lms: Simulator, tmp_path: Path) -> None:
+    asset, event = Asset("results"), SimpleNamespace(extra={})
+    state: dict[str, str] = {}
     store = SimpleNamespace(get=state.get, set=state.__setitem__)
     found = {**context(), "outlet_events": OfOne(event), "asset_state_store": OfOne(store)}
     task = operator(tmp_path, outlets=[asset])
-    summary = task.execute(found)
+    summary = execute(task, found)
     latest = max(row["completionDate"] for row in delivered(lms.ispring.module_results()) if "completionDate" in row)
-    assert state == {"latest_completion_date": latest}
-    assert event.extra == {"uri": summary["uri"], "records": summary["records"], "latest_completion_date": latest}
-    assert read_manifest(summary["uri"])["latest_completion_date"] == latest
+    assert state == {"watermark": latest}
+    assert event.extra == {"uri": summary["uri"], "records": summary["records"], "watermark": latest, "new_fields": []}
+    assert read_manifest(summary["uri"])["watermark"] == latest
 
-    operator(tmp_path, outlets=[asset], completion_statuses="not_started").execute(found)
-    assert state == {"latest_completion_date": latest}
-    state["latest_completion_date"] = "2020-01-01T00:00:00.5Z"
-    operator(tmp_path, outlets=[asset], max_pages=2).execute(found)
-    assert state == {"latest_completion_date": "2020-01-01T00:00:00.5Z"}
-    task.execute(found)
-    assert state == {"latest_completion_date": latest}
+    execute(operator(tmp_path, outlets=[asset], completion_statuses="not_started"), found)
+    assert state == {"watermark": latest}
+    state["watermark"] = "2020-01-01T00:00:00.5Z"
+    execute(operator(tmp_path, outlets=[asset], max_pages=2), found)
+    assert state == {"watermark": "2020-01-01T00:00:00.5Z"}
+    execute(task, found)
+    assert state == {"watermark": latest}
 
 
-def test_outlets_are_told_by_the_retry_too_of_what_an_earlier_try_has_written(lms: Simulator, tmp_path: Path) -> None:
+def test_a_retry_updates_the_outlets_with_what_an_earlier_attempt_has_written(lms: Simulator, tmp_path: Path) -> None:
     task = operator(tmp_path, outlets=[Asset("results")], if_exists="fail")
-    summary = task.execute(context())
+    summary = execute(task, context())
     sent, event = len(lms.ispring.requests), SimpleNamespace(extra={})
-    assert task.execute({**context(), "outlet_events": OfOne(event)}) == summary
+    assert execute(task, {**context(), "outlet_events": OfOne(event)}) == summary
     assert event.extra["uri"] == summary["uri"]
     assert len(lms.ispring.requests) == sent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from airflow_provider_lms.lms.errors import LmsBadRequest, LmsTruncatedPage
 from airflow_provider_lms.operators.ispring import (
     ISpringCourseResultsOperator,
     ISpringCoursesOperator,
-    ISpringExtractOperator,
     ISpringModuleResultsOperator,
     ISpringUsersOperator,
 )
@@ -25,6 +23,7 @@ from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.storage.manifest import DatasetConflict
 from tests.conftest import RESULTS
 from tests.rows import delivered, present
+from tests.tasks import execute
 
 OPERATORS = (
     ISpringModuleResultsOperator,
@@ -47,7 +46,7 @@ def context(map_index: int = -1, try_number: int = 1) -> Any:
 
 
 def test_without_a_path_the_records_are_returned_as_plain_dicts(lms: Simulator) -> None:
-    found = ISpringModuleResultsOperator(task_id="t").execute({})
+    found = execute(ISpringModuleResultsOperator(task_id="t"))
     assert present(found) == delivered(lms.ispring.module_results())
     assert found[0].keys() >= {"completionDate", "passingScore"}
     assert json.loads(json.dumps(found)) == found
@@ -62,10 +61,10 @@ def test_without_a_path_the_records_are_returned_as_plain_dicts(lms: Simulator) 
     ],
 )
 def test_every_listing_has_an_operator(lms: Simulator, operator: Any, rows: Any, tmp_path: Path) -> None:
-    assert len(operator(task_id="t").execute({})) == rows(lms)
-    summary = operator(task_id="t", output_path=str(tmp_path)).execute({})
+    assert len(execute(operator(task_id="t"))) == rows(lms)
+    summary = execute(operator(task_id="t", output_path=str(tmp_path)))
     assert summary["records"] == rows(lms)
-    assert summary["resource"] == operator.resource_name
+    assert summary["resource"] == operator(task_id="t").declaration().name
 
 
 def test_with_a_path_a_dataset_is_written_and_its_summary_returned(lms: Simulator, tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_with_a_path_a_dataset_is_written_and_its_summary_returned(lms: Simulato
         output_path=ObjectStoragePath(f"file://{tmp_path}/out"),
         page_size=20,
     )
-    summary = operator.execute(context())
+    summary = execute(operator, context())
     expected = [row for row in delivered(lms.ispring.module_results(course)) if "completionDate" in row]
     assert present(read_records(summary)) == expected
     assert summary["records"] == len(expected)
@@ -95,25 +94,40 @@ def test_with_a_path_a_dataset_is_written_and_its_summary_returned(lms: Simulato
 
 def test_more_records_than_xcom_may_hold_name_the_way_out(lms: Simulator) -> None:
     with pytest.raises(ValueError, match=r"max_xcom_records: there are more than 10 records.* Set output_path"):
-        ISpringModuleResultsOperator(task_id="t", max_xcom_records=10, page_size=10).execute({})
+        execute(ISpringModuleResultsOperator(task_id="t", max_xcom_records=10, page_size=10))
     assert lms.ispring.count(RESULTS) == 2
 
 
 def test_a_trial_run_reads_so_many_pages(lms: Simulator, tmp_path: Path) -> None:
     options: dict[str, Any] = {"task_id": "t", "max_pages": 2, "page_size": 10}
-    assert len(ISpringModuleResultsOperator(**options).execute({})) == 20
-    summary = ISpringModuleResultsOperator(**options, output_path=str(tmp_path)).execute({})
+    assert len(execute(ISpringModuleResultsOperator(**options))) == 20
+    summary = execute(ISpringModuleResultsOperator(**options, output_path=str(tmp_path)))
     assert (summary["records"], read_manifest(summary["uri"])["complete"]) == (20, False)
     assert lms.ispring.count(RESULTS) == 4
 
 
 def test_a_list_may_be_a_json_array_as_rendered_text_or_any_sequence(lms: Simulator) -> None:
     ids = [course.id for course in lms.ispring.courses[:2]]
-    for given in (json.dumps(ids), tuple(ids), iter(ids)):
-        found = ISpringCourseResultsOperator(task_id="t", course_ids=given).execute({})
+    courses: tuple[Any, ...] = (json.dumps(ids), tuple(ids), iter(ids))
+    for given in courses:
+        found = execute(ISpringCourseResultsOperator(task_id="t", course_ids=given))
         assert {row["courseId"] for row in found} == set(ids)
-    found = ISpringCourseResultsOperator(task_id="t", completion_statuses=iter(["complete"])).execute({})
+    statuses: Any = iter(["complete"])
+    found = execute(ISpringCourseResultsOperator(task_id="t", completion_statuses=statuses))
     assert {row["completionStatus"] for row in found} == {"complete"}
+
+
+def test_an_iterator_is_read_once_and_used_for_the_records_the_manifest_and_the_link(
+    lms: Simulator, tmp_path: Path
+) -> None:
+    course, pushed = lms.ispring.courses[0].id, []
+    given: Any = (each.id for each in lms.ispring.courses[:1])
+    found = context()
+    found["ti"].xcom_push = lambda key, value: pushed.append(value)
+    summary = execute(ISpringCourseResultsOperator(task_id="t", course_ids=given, output_path=str(tmp_path)), found)
+    assert {row["courseId"] for row in read_records(summary)} == {course}
+    assert read_manifest(summary["uri"])["query"]["course_ids"] == [course]
+    assert pushed == [f"https://example.ispringlearn.com/view/{course}"]
 
 
 @pytest.mark.parametrize(
@@ -140,15 +154,15 @@ def test_what_cannot_be_meant_fails_in_execute_before_a_request(
 ) -> None:
     operator = ISpringModuleResultsOperator(task_id="t", **options)
     with pytest.raises(ValueError, match=message):
-        operator.execute({})
+        execute(operator)
     assert lms.ispring.requests == []
 
 
 def test_unknown_users_may_be_skipped(lms: Simulator) -> None:
     users = [lms.ispring.users[0].id, "00000000-0000-0000-0000-000000000000"]
     with pytest.raises(LmsBadRequest, match="set on_unknown_user='skip'"):
-        ISpringCourseResultsOperator(task_id="t", user_ids=users).execute({})
-    found = ISpringCourseResultsOperator(task_id="t", user_ids=users, on_unknown_user="skip").execute({})
+        execute(ISpringCourseResultsOperator(task_id="t", user_ids=users))
+    found = execute(ISpringCourseResultsOperator(task_id="t", user_ids=users, on_unknown_user="skip"))
     assert {row["userId"] for row in found} == {users[0]}
 
 
@@ -156,11 +170,11 @@ def test_a_failure_leaves_the_dataset_before(lms: Simulator, tmp_path: Path) -> 
     operator = ISpringModuleResultsOperator(
         task_id="t", output_path=str(tmp_path), page_size=50, max_wait=0, part_bytes=1
     )
-    summary = operator.execute(context())
+    summary = execute(operator, context())
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     lms.ispring.fail(RESULTS, faults.truncated(), on=3)
     with pytest.raises(LmsTruncatedPage):
-        operator.execute(context())
+        execute(operator, context())
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()}.items() >= before.items()
     assert len(list(read_records(summary))) == len(lms.ispring.module_results())
 
@@ -172,47 +186,25 @@ def test_the_ui_leads_to_the_course_that_was_read(lms: Simulator, tmp_path: Path
     pushed: dict[str, Any] = {}
     found = context()
     found["ti"].xcom_push = lambda key, value: pushed.update({key: value})
-    ISpringCourseResultsOperator(task_id="t", course_ids=courses, output_path=str(tmp_path)).execute(found)
+    execute(ISpringCourseResultsOperator(task_id="t", course_ids=courses, output_path=str(tmp_path)), found)
     assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{ids[0]}" if linked else ""}
 
 
 def test_mapped_tasks_that_share_a_folder_fail_before_a_request(lms: Simulator, tmp_path: Path) -> None:
     operator = ISpringCoursesOperator(task_id="t", output_path=str(tmp_path))
-    operator.execute(context(map_index=0))
+    execute(operator, context(map_index=0))
     sent = len(lms.ispring.requests)
-    with pytest.raises(DatasetConflict, match="a folder of its own"):
-        operator.execute(context(map_index=1))
+    with pytest.raises(DatasetConflict, match="its own folder"):
+        execute(operator, context(map_index=1))
     assert len(lms.ispring.requests) == sent
 
 
 def test_a_retry_after_success_returns_what_was_written(lms: Simulator, tmp_path: Path) -> None:
     operator = ISpringCoursesOperator(task_id="t", output_path=str(tmp_path), if_exists="fail")
-    summary = operator.execute(context(try_number=1))
+    summary = execute(operator, context(try_number=1))
     sent = len(lms.ispring.requests)
-    assert operator.execute(context(try_number=2)) == summary
+    assert execute(operator, context(try_number=2)) == summary
     assert len(lms.ispring.requests) == sent
-
-
-@pytest.mark.parametrize("operator", OPERATORS)
-def test_data_parameters_and_the_connection_are_templated(operator: type[ISpringExtractOperator]) -> None:
-    parameters = {
-        name
-        for base in operator.__mro__
-        if base.__module__.startswith("airflow_provider_lms")
-        for name in inspect.signature(base.__init__).parameters
-    } - {"self", "kwargs"}
-    plain = {
-        "part_bytes",
-        "part_seconds",
-        "if_exists",
-        "max_xcom_records",
-        "max_pages",
-        "max_wait",
-        "deferrable",
-    }
-    assert set(operator.template_fields) == parameters - plain
-    made = operator(task_id="t")
-    assert all(hasattr(made, field) for field in operator.template_fields)
 
 
 def test_init_assigns_what_it_is_given(lms: Simulator) -> None:

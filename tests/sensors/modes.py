@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import airflow
+import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import TaskDeferred
@@ -23,14 +24,21 @@ Make = Callable[..., Any]
 def run(make: Make, mode: str) -> tuple[str, Any]:
     """What the sensor comes to: a result without its time, or the type of what it raises.
 
-    :param make: builds the sensor anew, as every process of Airflow does.
+    :param make: builds the sensor again, as every process of Airflow does.
     """
     try:
-        result = {"poke": _poke, "reschedule": _reschedule, "deferrable": _defer}[mode](make)
+        result = _run(make, mode)
     except Exception as error:  # noqa: BLE001
         return "raised", type(error).__name__
     assert datetime.fromisoformat(result.pop("checked_at")).tzinfo is not None
     return "returned", result
+
+
+def failure(make: Make, mode: str) -> str:
+    """The message of what the sensor raises."""
+    with pytest.raises(Exception) as raised:
+        _run(make, mode)
+    return str(raised.value)
 
 
 def context(**ti: Any) -> Any:
@@ -70,6 +78,10 @@ def fired(trigger: Any, patience: float = 10.0) -> Any:
         return payload
 
     return json.loads(json.dumps(asyncio.run(alone())))
+
+
+def _run(make: Make, mode: str) -> Any:
+    return {"poke": _poke, "reschedule": _reschedule, "deferrable": _defer}[mode](make)
 
 
 def _poke(make: Make) -> Any:

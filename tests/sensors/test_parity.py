@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import airflow
 import pytest
 
-from airflow_provider_lms.lms import transport
 from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
-from airflow_provider_lms.simulator import Simulator, faults
-from airflow_provider_lms.triggers import completion, reading
-from tests.sensors.modes import MODES, run
+from airflow_provider_lms.simulator import Simulator, faults, zoho_world
+from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.testing import fake_clock
+from airflow_provider_lms.triggers import completion
+from tests.sensors.modes import MODES, failure, run
 
 RESULTS = "GET /learners/results"
 PEOPLE = 3
@@ -41,7 +43,7 @@ class Course:
     def after(self, requests: int, action: Callable[[], Any]) -> None:
         """Let something happen right after that many requests for results were answered."""
 
-        def happen(_: Any, reply: Any) -> Any:
+        def happen(_: Request, reply: Reply) -> Reply:
             action()
             return reply
 
@@ -76,10 +78,10 @@ def course(lms: Simulator) -> Course:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An outage is given up at once in place of after minutes."""
-    monkeypatch.setattr(transport, "_OUTAGE_SECONDS", 0.0)
-    monkeypatch.setattr(reading, "_TRIES", 1)
+def free_waiting() -> Iterator[None]:
+    """Waiting between attempts takes no time, so an outage is soon given up."""
+    with fake_clock():
+        yield
 
 
 def test_met_at_once(course: Course, mode: str) -> None:
@@ -176,7 +178,20 @@ def test_a_timeout(course: Course, mode: str, soft_fail: bool) -> None:
     assert found == ("raised", "AirflowSkipException" if soft_fail else "AirflowSensorTimeout")
 
 
-def test_a_failed_verdict_skips_where_failing_is_soft(course: Course, mode: str) -> None:
+def test_a_timeout_repeats_the_last_count(course: Course, mode: str) -> None:
+    course.complete(0)
+    message = failure(course.sensor(timeout=0.2), mode)
+    assert re.search(r"timed out.*\. Last count: 1 of 3 completed, 3 required(; \d overdue)?\.$", message)
+
+
+def test_a_timeout_without_any_count_says_so(course: Course, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "LAST_READING_SECONDS", 0.2)
+    course.account.fail(RESULTS, faults.status(429, Retry_After="120"))
+    message = failure(course.sensor(timeout=0.3), mode)
+    assert re.search(r"timed out.*[^:] The course could not be read\.$", message)
+
+
+def test_a_failure_skips_where_failing_is_soft(course: Course, mode: str) -> None:
     course.after(2, lambda: course.complete(1, status="failed"))
     assert run(course.sensor(on_unsuccessful="fail", soft_fail=True), mode) == ("raised", "AirflowSkipException")
 
@@ -189,7 +204,7 @@ def test_a_short_rate_limit_in_between(course: Course, mode: str, on: int) -> No
 
 
 def test_a_lock_that_outlasts_the_timeout(course: Course, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completion, "_PATIENCE", 0.2)
+    monkeypatch.setattr(completion, "LAST_READING_SECONDS", 0.2)
     course.account.fail(RESULTS, faults.status(429, Retry_After="120"), on=2)
     assert run(course.sensor(timeout=0.5), mode) == ("raised", "AirflowSensorTimeout")
     assert course.account.count(RESULTS) == 2
@@ -213,27 +228,73 @@ def test_an_outage_that_ends_soon(course: Course, mode: str) -> None:
 def test_an_outage_is_not_known_yet(
     course: Course,
     mode: str,
-    impatient: None,
+    free_waiting: None,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    course.account.fail(RESULTS, faults.status(503), times=4)
-    course.after(5, lambda: course.complete())
-    assert run(course.sensor(), mode) == ("returned", course.result(completed=course.ids))
+    # A worker makes eight attempts in the two minutes of a poke, the triggerer four in the 15 seconds of a poll.
+    course.account.fail(RESULTS, faults.status(503), times=20)
+    course.after(21, lambda: course.complete())
+    assert run(course.sensor(timeout=10_000), mode) == ("returned", course.result(completed=course.ids))
     # Airflow 3 logs past the logging module.
-    said = caplog.text if "Not known yet" in caplog.text else capsys.readouterr().out
-    told = [line for line in said.splitlines() if "Not known yet whether the learners" in line]
-    assert ["warning" in line.lower() for line in told] == [True] * 4
+    known = "It is not known yet whether the learners have completed the course"
+    output = caplog.text if known in caplog.text else capsys.readouterr().out
+    lines = [line for line in output.splitlines() if known in line]
+    warnings = ["warning" in line.lower() for line in lines]
+    assert all(warnings)
+    assert len(warnings) >= (1 + 3 if mode == "deferrable" else 2)
 
 
-def test_an_outage_without_end_is_a_timeout(course: Course, mode: str, impatient: None) -> None:
-    course.account.fail(RESULTS, faults.truncated(), times=10_000)
+NOT_OF_THE_LMS = {
+    "truncated": faults.truncated(),
+    "web page": faults.html_page(),
+    "empty body": faults.body(b""),
+    "cut document": faults.cut_document(),
+    "gateway's 403": faults.html_page(403),
+    "gateway's 404": faults.html_page(404),
+    "gateway's 400": faults.html_page(400),
+    "too early": faults.status(425),
+    "redirect": faults.redirect("https://maintenance.example/"),
+}
+
+
+@pytest.mark.parametrize("fault", ["truncated", "web page"])
+def test_an_outage_without_end_is_a_timeout(course: Course, mode: str, free_waiting: None, fault: str) -> None:
+    course.account.fail(RESULTS, NOT_OF_THE_LMS[fault], times=10_000)
     assert run(course.sensor(timeout=0.3), mode) == ("raised", "AirflowSensorTimeout")
 
 
+@pytest.mark.parametrize("fault", NOT_OF_THE_LMS)
+def test_what_is_not_of_the_lms_ends_no_sensor(course: Course, mode: str, free_waiting: None, fault: str) -> None:
+    course.account.fail(RESULTS, NOT_OF_THE_LMS[fault], times=20)
+    course.after(21, lambda: course.complete())
+    assert run(course.sensor(timeout=10_000), mode) == ("returned", course.result(completed=course.ids))
+
+
+def test_a_learner_whom_one_reading_misses_is_waited_for(course: Course, mode: str) -> None:
+    """Whoever is open leaves the first page just while it is read, and is there again by the next reading."""
+    account, everybody = course.account, course.lms.ispring.users
+    for user in everybody:
+        account.record(user, course.course, "passed")
+    account.record(everybody[0], course.course, "in_progress")
+    ended: list[bool] = []
+
+    def without_the_open_one(page: dict[str, Any]) -> dict[str, Any]:
+        return {**page, "results": [row for row in page["results"] if row["completionStatus"] != "in_progress"]}
+
+    def complete() -> None:
+        ended.append(True)
+        account.record(everybody[0], course.course, "passed")
+
+    account.fail(RESULTS, faults.content(without_the_open_one))
+    course.after(6, complete)
+    kind, result = run(course.sensor(user_ids=None, timeout=10_000), mode)
+    assert (kind, result["completed"], bool(ended)) == ("returned", len(everybody), True)
+
+
 @pytest.mark.parametrize("on", [1, 2])
-@pytest.mark.parametrize("fault", [faults.status(403), faults.status(404), faults.html_page()])
-def test_what_is_refused_for_good(course: Course, mode: str, on: int, fault: Any) -> None:
+@pytest.mark.parametrize("fault", [faults.status(403), faults.status(404)])
+def test_what_is_refused_for_good(course: Course, mode: str, on: int, fault: faults.Fault) -> None:
     course.account.fail(RESULTS, fault, on=on, times=10_000)
     assert run(course.sensor(), mode) == ("raised", "AirflowFailException")
     assert run(course.sensor(soft_fail=True), mode) == ("raised", "AirflowSkipException")
@@ -276,11 +337,11 @@ def test_the_whole_course_in_departments_and_dates(course: Course, mode: str) ->
     assert run(make, mode) == ("returned", course.result(completed=active + blocked))
 
 
-def test_enrolments_and_a_count(course: Course, mode: str) -> None:
-    enrolments = [course.account.enroll(user, course.course) for user in course.users]
+def test_enrollments_and_a_count(course: Course, mode: str) -> None:
+    enrollments = [course.account.enroll(user, course.course) for user in course.users]
     course.after(2, lambda: course.complete(1))
-    make = course.sensor(user_ids=None, enrollment_ids=enrolments, required_count=1)
-    expected = course.result(completed=[enrolments[1]], pending=[enrolments[0], enrolments[2]])
+    make = course.sensor(user_ids=None, enrollment_ids=enrollments, required_count=1)
+    expected = course.result(completed=[enrollments[1]], pending=[enrollments[0], enrollments[2]])
     assert run(make, mode) == ("returned", {**expected, "required": 1})
 
 
@@ -288,22 +349,22 @@ def test_enrolments_and_a_count(course: Course, mode: str) -> None:
 
 
 @pytest.fixture
-def blended(lms: Simulator) -> Any:
+def blended(lms: Simulator) -> zoho_world.Course:
     lms.zoho.limits.requests = 100_000
     return lms.zoho.courses[1]
 
 
-def zoho(lms: Simulator, course: Any, **options: Any) -> Callable[..., ZohoPeopleCourseCompletionSensor]:
+def zoho(lms: Simulator, course: zoho_world.Course, **options: Any) -> Callable[..., ZohoPeopleCourseCompletionSensor]:
     learners = [learner.id for learner in lms.zoho.world.everyone[:2]]
     options = {"course_id": course.id, "learner_ids": learners, "poke_interval": 0.02, "timeout": 20, **options}
     return lambda **mode: ZohoPeopleCourseCompletionSensor(task_id="wait", **options, **mode)
 
 
-def finish(lms: Simulator, course: Any, after: int) -> list[str]:
+def finish(lms: Simulator, course: zoho_world.Course, after: int) -> list[str]:
     """Let the first two learners complete a course after so many requests for its batches."""
     learners = lms.zoho.world.everyone[:2]
 
-    def happen(_: Any, reply: Any) -> Any:
+    def happen(_: Request, reply: Reply) -> Reply:
         for learner in learners:
             lms.zoho.finish(learner, course)
         return reply
@@ -313,30 +374,34 @@ def finish(lms: Simulator, course: Any, after: int) -> list[str]:
 
 
 @pytest.mark.parametrize("measure", ["course_progress", "entity_progress"])
-def test_zoho_is_met(lms: Simulator, blended: Any, mode: str, measure: str) -> None:
+def test_zoho_is_met(lms: Simulator, blended: zoho_world.Course, mode: str, measure: str) -> None:
     ids = finish(lms, blended, 2)
     options = {"measure": measure, **({"entity_types": [3, "links"]} if measure == "entity_progress" else {})}
     outcome, result = run(zoho(lms, blended, **options, poke_interval=1), mode)
     assert (outcome, result["completed_ids"], result["cohort"]) == ("returned", ids, 2)
 
 
-def test_zoho_locks_the_account_in_between(lms: Simulator, blended: Any, mode: str) -> None:
-    lms.zoho.fail(f"GET /api/v1/courses/{blended.id}/batches", lambda _, reply: (lms.zoho.use_up(), reply)[1], on=2)
+def test_zoho_locks_the_account_in_between(lms: Simulator, blended: zoho_world.Course, mode: str) -> None:
+    def lock(_: Request, reply: Reply) -> Reply:
+        lms.zoho.use_up()
+        return reply
+
+    lms.zoho.fail(f"GET /api/v1/courses/{blended.id}/batches", lock, on=2)
     ids = finish(lms, blended, 4)
     outcome, result = run(zoho(lms, blended), mode)
     assert (outcome, result["completed_ids"]) == ("returned", ids)
     assert lms.zoho.sent_in_lock == 1
 
 
-def test_zoho_knows_none_of_the_learners(lms: Simulator, blended: Any, mode: str) -> None:
+def test_zoho_knows_none_of_the_learners(lms: Simulator, blended: zoho_world.Course, mode: str) -> None:
     make = zoho(lms, blended, learner_ids=["404404404404404404"])
     assert run(make, mode) == ("raised", "AirflowFailException")
 
 
-def test_zoho_knows_no_such_course(lms: Simulator, blended: Any, mode: str) -> None:
+def test_zoho_knows_no_such_course(lms: Simulator, blended: zoho_world.Course, mode: str) -> None:
     assert run(zoho(lms, blended, course_id=7), mode) == ("raised", "AirflowFailException")
 
 
-def test_zoho_entities_that_cost_too_much(lms: Simulator, blended: Any, mode: str) -> None:
+def test_zoho_entities_that_cost_too_much(lms: Simulator, blended: zoho_world.Course, mode: str) -> None:
     lms.zoho.limits.requests = 30
     assert run(zoho(lms, blended, learner_ids=None, measure="entity_progress"), mode) == ("raised", "ValueError")

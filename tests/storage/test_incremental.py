@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pendulum
@@ -21,10 +21,11 @@ from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.ispring import ISpring
 from airflow_provider_lms.simulator.world import ACTIVE, Result
-from airflow_provider_lms.storage import dataset as datasets
 from airflow_provider_lms.storage import read_manifest, read_records
+from airflow_provider_lms.testing import fake_clock
 from tests.conftest import RESULTS
 from tests.rows import delivered, present
+from tests.tasks import execute
 
 DOCS = Path(__file__).parents[2] / "docs" / "incremental.md"
 KEY = ("userId", "courseId", "moduleId", "enrollmentId")
@@ -44,6 +45,9 @@ class LaterWorld(World):
         return tuple(results)
 
 
+pytestmark = pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed here")
+
+
 @pytest.fixture
 def account(lms: Simulator) -> ISpring:
     lms.ispring.world = World(as_of=MIDNIGHT.date())
@@ -52,28 +56,35 @@ def account(lms: Simulator) -> ISpring:
 
 def read(folder: Path, *, at: datetime | None = None, **options: Any) -> None:
     """Run the operator, as if at a time."""
-    with pytest.MonkeyPatch.context() as patch:
-        if at is not None:
-            patch.setattr(datasets, "datetime", SimpleNamespace(now=lambda _: at))
-        ISpringModuleResultsOperator(task_id="t", output_path=str(folder), **options).execute({})
+    with fake_clock(at):
+        execute(ISpringModuleResultsOperator(task_id="t", **{"output_path": str(folder), **options}))
 
 
 def window(lake: Path, day: datetime, *, at: datetime | None = None) -> None:
     """Read what was completed in the three days before, as the docs' daily run does."""
     options = {"completion_date_start": day - timedelta(days=3), "completion_date_end": day}
-    read(lake / "lms" / "completions" / f"day={day:%Y-%m-%d}", at=at or day, **options)
+    read(lake / "completions" / f"{day:%Y-%m-%d}", at=at or day, output_format="parquet", **options)
 
 
 def snapshot(lake: Path, day: datetime, **options: Any) -> None:
-    read(lake / "lms" / "snapshot" / f"day={day:%Y-%m-%d}", at=day, **options)
+    read(lake / "snapshot" / f"{day:%Y-%m-%d}", at=day, output_format="parquet", **options)
 
 
 def together(lake: Path) -> list[dict[str, Any]]:
-    """What the docs' query makes of it."""
+    """The table after snapshots have replaced it and the docs' statements have added windows, as they were read."""
     duckdb = pytest.importorskip("duckdb")
-    (query,) = re.findall(r"```sql\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (statements,) = re.findall(r"```sql\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    datasets = [(read_manifest(folder), folder) for folder in map(str, lake.glob("*/*"))]
     with duckdb.connect() as database:
-        found = database.sql(query.replace("'lms/", f"'{lake}/lms/"))
+        database.execute("SET TimeZone = 'UTC'")
+        for manifest, folder in sorted(datasets, key=lambda dataset: dataset[0]["started_at"]):
+            files = [f"{folder}/{file['name']}" for file in manifest["files"]]
+            database.read_parquet(files).create_view("new_results")
+            is_snapshot = Path(folder).parent.name == "snapshot"
+            database.execute(
+                "CREATE OR REPLACE TABLE module_results AS FROM new_results" if is_snapshot else statements
+            )
+        found = database.table("module_results")
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
@@ -168,16 +179,16 @@ def test_the_manifest_holds_the_greatest_completion_date(lms: Simulator, tmp_pat
     read(tmp_path, page_size=50, part_bytes=20_000)
     manifest = read_manifest(str(tmp_path))
     completions = [row["completionDate"] for row in delivered(lms.ispring.module_results()) if "completionDate" in row]
-    assert manifest["latest_completion_date"] == max(completions)
+    assert manifest["watermark"] == max(completions)
     assert len(manifest["files"]) > 1
-    assert max(file["latest_completion_date"] for file in manifest["files"]) == max(completions)
+    assert max(file["watermark"] for file in manifest["files"]) == max(completions)
     assert len(present(read_records(str(tmp_path)))) == manifest["records"]
 
 
 def test_without_completions_there_is_no_such_date(lms: Simulator, tmp_path: Path) -> None:
     read(tmp_path, completion_statuses="not_started")
     manifest = read_manifest(str(tmp_path))
-    assert (manifest["latest_completion_date"], manifest["records"] > 0) == (None, True)
+    assert (manifest["watermark"], manifest["records"] > 0) == (None, True)
 
 
 def _is_recent(moment: datetime | None) -> bool:

@@ -1,4 +1,4 @@
-"""A whole account in every format, on a local disk and on an S3 server: others read what the simulator's world holds.
+"""A whole account in every format, on a disk and in object stores: others read what the simulator's world holds.
 
 ``LMS_ROWS=100000`` takes so many rows in place of 2,000.
 """
@@ -20,7 +20,10 @@ from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.world import Course, Result
 from airflow_provider_lms.storage import read_manifest, read_records
+from tests.storage.conftest import WANTED, GetStore, place_in
 from tests.storage.formats import ALL, need
+from tests.storage.place import Place, on_disk
+from tests.tasks import execute
 
 Row = tuple[Any, ...]
 
@@ -78,35 +81,38 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         yield lms
 
 
-@pytest.fixture(scope="module", params=["disk", pytest.param("s3", marks=pytest.mark.s3)])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
-    """Where datasets go, and the file system as others see it."""
-    if request.param == "s3":
-        return f"{request.getfixturevalue('lake')}/world", request.getfixturevalue("bucket")
-    fsspec = pytest.importorskip("fsspec")
-    return f"file://{tmp_path_factory.mktemp('world')}", fsspec.filesystem("file")
+@pytest.fixture(scope="module", params=WANTED or ["disk", pytest.param("s3", marks=pytest.mark.s3)])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Where datasets go."""
+    folder = tmp_path_factory.mktemp("world")
+    if request.param == "disk":
+        return on_disk(folder)
+    get_store: GetStore = request.getfixturevalue("get_store")
+    return place_in(get_store(request.param), request.param, folder)
 
 
 @pytest.fixture(scope="module", params=ALL, ids="-".join)
-def written(request: pytest.FixtureRequest, account: Simulator, place: tuple[str, Any]) -> Written:
+def written(request: pytest.FixtureRequest, account: Simulator, place: Place) -> Written:
     """The account's module results, in several parts."""
     name, compression = request.param
     need(name, compression)
-    output, store = place
-    summary = ISpringModuleResultsOperator(
-        task_id="t",
-        output_path=f"{output}/{name}-{compression}",
-        output_format=name,
-        compression=compression,
-        page_size=max(ROWS // 100, 100),
-        part_bytes=ROWS * 10,
-    ).execute({})
+    summary = execute(
+        ISpringModuleResultsOperator(
+            task_id="t",
+            output_path=f"{place}/{name}-{compression}",
+            output_format=name,
+            compression=compression,
+            page_size=max(ROWS // 100, 100),
+            part_bytes=ROWS * 10,
+        )
+    )
     assert isinstance(summary, dict)
     # Parquet writes its first bytes after 20,000 rows.
     assert len(summary["files"]) > (name != "parquet" or ROWS > 20_000)
-    scheme, _, _ = output.partition("://")
-    files = [store.unstrip_protocol(file["uri"].removeprefix(f"{scheme}://lake@")) for file in summary["files"]]
-    return Written(summary, files, store, read_manifest(summary["uri"])["schema"])
+    files = [
+        place.fs.unstrip_protocol(f"{place.path}/{file['uri'].removeprefix(f'{place}/')}") for file in summary["files"]
+    ]
+    return Written(summary, files, place.fs, read_manifest(summary["uri"])["schema"])
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +174,7 @@ def _row(result: Result) -> dict[str, Any]:
         "timeSpent": result.seconds,
         "completionStatus": result.status,
         "awardedScore": result.score,
-        "passingScore": None,
+        "passingScore": result.passing_score,
         "progress": result.progress,
         "isOverdue": result.overdue,
         "viewsCount": result.views,

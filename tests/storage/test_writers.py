@@ -12,19 +12,21 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.lms.ispring.records import CourseResult
-from airflow_provider_lms.lms.paging import Page
+from airflow_provider_lms.lms.ispring.listings.results import CourseResult
+from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.storage import read_records
 from airflow_provider_lms.storage.dataset import Dataset, Description
 from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
-from airflow_provider_lms.storage.manifest import DatasetConflict, Run
-from airflow_provider_lms.storage.parts import Parts
+from airflow_provider_lms.storage.manifest import DatasetConflict, TaskInstanceKey
+from airflow_provider_lms.storage.parts import PartOptions
+from tests.storage.conftest import WANTED, GetStore, place_in
+from tests.storage.place import Place
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("LMS_ROUNDS", "20"))
 WRITER = """
-import random, sys, time
+import logging, random, sys, time
 from tests.storage.test_writers import pages, write
 
 output, name, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -38,6 +40,7 @@ def slowly(found):
         yield page
 
 
+logging.disable()  # nobody reads the pipe until the end, so a long log would block
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(rounds):
@@ -59,10 +62,10 @@ def pages(writer: str, count: int) -> Iterator[Page[CourseResult]]:
 
 def write(output: str, writer: str, found: Iterator[Page[Any]], *, part_bytes: int = 1) -> dict[str, Any] | None:
     """The summary; None where another writer was in the way."""
-    description = Description("course_results", CourseResult, "https://lms.test", {})
-    dataset = Dataset(folder("output_path", output), Run("dag", "task", writer, -1, 1), "replace")
+    description = Description("course_results", CourseResult, ("user_id",), "completion_date", "https://lms.test", {})
+    dataset = Dataset(folder("output_path", output), TaskInstanceKey("dag", "task", writer, -1, 1), "replace")
     try:
-        return dataset.write(lambda *_: found, description, Parts(Format("jsonl", "none"), part_bytes, 300))
+        return dataset.write(lambda *_: found, description, PartOptions(Format("jsonl", "none"), part_bytes, 300))
     except DatasetConflict:
         return None
 
@@ -75,8 +78,8 @@ def writer_of(output: str) -> str:
     return str(writer)
 
 
-def test_a_writer_whose_parts_others_took_for_abandoned_fails_and_their_dataset_stands(tmp_path: Path) -> None:
-    output = str(tmp_path)
+def test_a_writer_whose_parts_others_took_for_abandoned_fails_and_their_dataset_stands(place: Place) -> None:
+    output = str(place)
 
     def overtaken() -> Iterator[Page[CourseResult]]:
         for page in pages("slow", 4):
@@ -89,11 +92,15 @@ def test_a_writer_whose_parts_others_took_for_abandoned_fails_and_their_dataset_
     assert writer_of(output) == "second"
 
 
-@pytest.mark.parametrize("place", ["disk", pytest.param("s3", marks=pytest.mark.s3)])
+@pytest.mark.processes
+@pytest.mark.parametrize("kind", WANTED or ["disk", pytest.param("s3", marks=pytest.mark.s3)])
 def test_processes_that_write_one_folder_again_and_again_never_mix(
-    place: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = str(tmp_path) if place == "disk" else request.getfixturevalue("output")
+    output = str(tmp_path)
+    if kind != "disk":
+        get_store: GetStore = request.getfixturevalue("get_store")
+        output = str(place_in(get_store(kind), kind, tmp_path))
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, output, name, str(ROUNDS)],
@@ -120,7 +127,7 @@ def test_processes_that_write_one_folder_again_and_again_never_mix(
     assert [writer.returncode for writer in writers] == [0, 0]
     assert writer_of(output)
     with capsys.disabled():
-        print(f"\n{place}: {ROUNDS} rounds of two writers, of whom {' and '.join(last)} gave way; ", end="")
+        print(f"\n{kind}: {ROUNDS} rounds of two writers, of whom {' and '.join(last)} gave way; ", end="")
         print(f"{len(found)} reads, of {len(set(found))} datasets, all whole.")
     assert len(found) > 0
 

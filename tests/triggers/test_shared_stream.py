@@ -1,4 +1,4 @@
-"""Event triggers of Airflow 3.3, which share one poll and learn when their events are safe."""
+"""Event triggers of Airflow 3.3, which share one poll and learn when their events are in the database."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_lms.simulator import Simulator
-from airflow_provider_lms.triggers.events import STATE, CourseCompletionEventTrigger
-from tests.triggers.watchers import INTERVAL, RESULTS, Store, Told, polls, until, watcher
+from airflow_provider_lms.triggers.events import STATE_KEY, CourseCompletionEventTrigger
+from tests.triggers.watchers import INTERVAL, RESULTS, Reported, Store, polls, until, watcher
 
 shared_stream = pytest.importorskip("airflow.triggers.shared_stream", reason="since Airflow 3.3")
 
@@ -28,36 +28,44 @@ class Triggerer:
             log=structlog.get_logger(), max_subscriber_queue=100, ack_timeout=60.0, cohort_grace_period=0.0
         )
         self.persists = True
-        self._sequence = iter(range(1, 10_000))
+        self._pending: list[int] = []
 
-    async def run(self, number: int, trigger: CourseCompletionEventTrigger, told: Told) -> None:
+    async def run(self, number: int, trigger: CourseCompletionEventTrigger, reported: Reported) -> None:
         key = trigger.shared_stream_key()
         stream = self.manager.subscribe(trigger_id=number, trigger=trigger, key=key)
         try:
             async for event in trigger.filter_shared_stream(stream):
                 seq = self.manager.bind_pending_event(trigger_id=number, key=key)
-                told.events.append(json.loads(json.dumps(event.payload)))
-                if self.persists and seq is not None:
-                    self.manager.confirm_persisted([seq])
+                reported.events.append(json.loads(json.dumps(event.payload)))
+                if seq is not None:
+                    self._pending.append(seq)
+                if self.persists:
+                    self.persist()
         finally:
             await self.manager.unsubscribe(number, key)
+
+    def persist(self) -> None:
+        """Store all events in the database, from now on at once."""
+        self.persists = True
+        self.manager.confirm_persisted(self._pending)
+        self._pending.clear()
 
 
 def shared(
     scenario: Callable[..., Coroutine[Any, Any, None]], *triggers: CourseCompletionEventTrigger, persists: bool = True
-) -> list[Told]:
-    async def run() -> list[Told]:
-        triggerer, told = Triggerer(), [Told() for _ in triggers]
+) -> list[Reported]:
+    async def run() -> list[Reported]:
+        triggerer, reported = Triggerer(), [Reported() for _ in triggers]
         triggerer.persists = persists
         tasks = [
             asyncio.create_task(triggerer.run(number, trigger, each))
-            for number, (trigger, each) in enumerate(zip(triggers, told, strict=True), start=1)
+            for number, (trigger, each) in enumerate(zip(triggers, reported, strict=True), start=1)
         ]
-        await scenario(*told)
+        await scenario(*reported)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        return told
+        return reported
 
     return asyncio.run(run())
 
@@ -65,7 +73,7 @@ def shared(
 def test_siblings_share_one_poll_and_each_keeps_its_own_state(lms: Simulator) -> None:
     course, users, stores = lms.ispring.courses[0], lms.ispring.users, [Store(), Store()]
 
-    async def scenario(one: Told, other: Told) -> None:
+    async def scenario(one: Reported, other: Reported) -> None:
         await polls(lms)
         before, started = lms.ispring.count(RESULTS), asyncio.get_running_loop().time()
         await asyncio.sleep(6 * INTERVAL)
@@ -82,25 +90,86 @@ def test_siblings_share_one_poll_and_each_keeps_its_own_state(lms: Simulator) ->
     assert stores[0].kept == stores[1].kept
 
 
-def test_what_airflow_has_not_kept_is_told_again_after_a_restart(lms: Simulator) -> None:
+@pytest.fixture
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trigger that ends does not wait long for Airflow to store its last events."""
+    monkeypatch.setattr("airflow_provider_lms.triggers.events._LAST_SAVES_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("short_wait")
+def test_a_watcher_that_leaves_before_its_events_are_stored_does_not_disturb_the_others(lms: Simulator) -> None:
+    course, users, stores = lms.ispring.courses[0], lms.ispring.users, [Store(), Store()]
+
+    async def scenario() -> Reported:
+        triggerer, staying, leaving = Triggerer(), Reported(), Reported()
+        triggerer.persists = False
+        tasks = [
+            asyncio.create_task(triggerer.run(number, watcher(lms, store), reported))
+            for number, store, reported in zip((1, 2), stores, (staying, leaving), strict=True)
+        ]
+        await polls(lms)
+        lms.ispring.record(users[0], course, "complete")
+        await until(lambda: bool(staying.events and leaving.events))
+        tasks[1].cancel()
+        await asyncio.gather(tasks[1], return_exceptions=True)
+        triggerer.persist()
+        lms.ispring.record(users[1], course, "complete")
+        await until(lambda: len(staying.events) == 2)
+        await polls(lms)
+        assert not tasks[0].done()
+        tasks[0].cancel()
+        await asyncio.gather(tasks[0], return_exceptions=True)
+        return staying
+
+    staying = asyncio.run(scenario())
+    assert staying.learners == Counter(user.id for user in users[:2])
+    (again,) = shared(lambda _: polls(lms, 3), watcher(lms, stores[0]))
+    assert again.events == []
+
+
+def test_events_that_airflow_stores_while_their_watcher_leaves_are_not_reported_again(lms: Simulator) -> None:
     course, user, store = lms.ispring.courses[0], lms.ispring.users[0], Store()
 
-    async def told_once(told: Told) -> None:
+    async def leave() -> Reported:
+        triggerer, reported = Triggerer(), Reported()
+        triggerer.persists = False
+        task = asyncio.create_task(triggerer.run(1, watcher(lms, store), reported))
         await polls(lms)
         lms.ispring.record(user, course, "complete")
-        await until(lambda: bool(told.events))
+        await until(lambda: bool(reported.events))
+        await polls(lms)
+        task.cancel()
+        await asyncio.sleep(0.1)
+        triggerer.persist()
+        await asyncio.gather(task, return_exceptions=True)
+        return reported
+
+    left = asyncio.run(leave())
+    (back,) = shared(lambda _: polls(lms, 3), watcher(lms, store))
+    assert left.learners == Counter([user.id])
+    assert back.events == []
+
+
+@pytest.mark.usefixtures("short_wait")
+def test_what_airflow_has_not_stored_is_reported_again_after_a_restart(lms: Simulator) -> None:
+    course, user, store = lms.ispring.courses[0], lms.ispring.users[0], Store()
+
+    async def reported_once(reported: Reported) -> None:
+        await polls(lms)
+        lms.ispring.record(user, course, "complete")
+        await until(lambda: bool(reported.events))
         await polls(lms)
 
-    async def told_again(told: Told) -> None:
-        await until(lambda: bool(told.events))
+    async def reported_again(reported: Reported) -> None:
+        await until(lambda: bool(reported.events))
         await polls(lms)
 
-    async def told_no_more(_: Told) -> None:
+    async def reported_no_more(_: Reported) -> None:
         await polls(lms, 3)
 
-    (first,) = shared(told_once, watcher(lms, store), persists=False)
-    (second,) = shared(told_again, watcher(lms, store))
-    (third,) = shared(told_no_more, watcher(lms, store))
+    (first,) = shared(reported_once, watcher(lms, store), persists=False)
+    (second,) = shared(reported_again, watcher(lms, store))
+    (third,) = shared(reported_no_more, watcher(lms, store))
     assert first.events[0]["id"] == second.events[0]["id"]
     assert (len(first.events), len(second.events), third.events) == (1, 1, [])
 
@@ -108,12 +177,12 @@ def test_what_airflow_has_not_kept_is_told_again_after_a_restart(lms: Simulator)
 def test_a_watcher_that_comes_back_after_days_reads_from_where_it_was(lms: Simulator) -> None:
     course, user, store = lms.ispring.courses[0], lms.ispring.users[0], Store()
     now = datetime.now(UTC)
-    store.kept[STATE] = json.dumps({"since": (now - timedelta(days=5)).isoformat(), "digests": ""})
+    store.kept[STATE_KEY] = json.dumps({"since": (now - timedelta(days=5)).isoformat(), "digests": ""})
     for each in lms.ispring.users:
         lms.ispring.record(each, course, "in_progress")
     lms.ispring.record(user, course, "complete", completion=now - timedelta(days=3))
 
-    async def scenario(fresh: Told, back: Told) -> None:
+    async def scenario(fresh: Reported, back: Reported) -> None:
         await until(lambda: bool(back.events))
         await polls(lms)
         assert fresh.events == []

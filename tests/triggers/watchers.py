@@ -1,4 +1,4 @@
-"""Event triggers as a triggerer makes them, and what they tell."""
+"""Event triggers as a triggerer makes them, and what they report."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def watcher(lms: Simulator, store: Any = None, **options: Any) -> CourseCompleti
     return trigger
 
 
-class Told:
-    """What triggers tell, while a scenario goes on."""
+class Reported:
+    """What a trigger reports during a scenario."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""An operator that meets a long lock, and one that reads on from where the asset's state says."""
+"""An operator that meets a long lock, and one that continues from the watermark in the asset's state."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ with DAG(dag_id="locked", schedule=None, start_date=START, params={"output": ""}
         outlets=[RESULTS],
     )
 
-with DAG(dag_id="reads_on", schedule=None, start_date=START, params={"output": ""}):
+with DAG(dag_id="continues", schedule=None, start_date=START, params={"output": ""}):
     ISpringModuleResultsOperator(
         task_id="results",
         ispring_learn_conn_id="rows_locked",
         completion_date_start=(
-            "{{ macros.datetime.fromisoformat(asset_state_store.get('latest_completion_date', '2020-01-01T00:00:00Z'))"
+            "{{ macros.datetime.fromisoformat(asset_state_store.get('watermark', '2020-01-01T00:00:00Z'))"
             " - macros.timedelta(days=2) }}"
         ),
-        output_path="{{ params.output }}/reads_on",
+        output_path="{{ params.output }}/continues",
         outlets=[RESULTS],
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, Asset, task
 from airflow.sdk import AssetWatcher
@@ -71,7 +73,7 @@ zoho_completions = Asset(
 with DAG(dag_id="on_completion", schedule=completions | zoho_completions, start_date=START):
 
     @task
-    def note(triggering_asset_events=None) -> list[str]:
+    def note(triggering_asset_events: Any = None) -> list[str]:
         """Return who has completed a course."""
         events = [event for found in triggering_asset_events.values() for event in found]
         return [learner for event in events for learner in event.extra["payload"]["learner_ids"]]

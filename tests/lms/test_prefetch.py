@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.coordination import MemoryStore, SharedBudget
+from airflow_provider_lms.coordination import MemoryStore, SharedRateLimiter
 from airflow_provider_lms.lms import errors
-from airflow_provider_lms.lms.budget import Limits
+from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.testing import fake_clock
 from tests.conftest import RESULTS, TOKEN
 from tests.rows import delivered, rows
 
@@ -21,12 +22,12 @@ MEDIA_TYPES = ("application/json", "application/xml")
 
 
 @pytest.fixture
-def ahead(lms: Simulator, connect: Connect) -> Connect:
-    """A client that reads ahead."""
+def prefetching(lms: Simulator, connect: Connect) -> Connect:
+    """A client that prefetches."""
 
     def make(**options: Any) -> ISpringLearnClient:
         client = connect(lms, page_size=50, **options)
-        client.read_ahead = True
+        client.prefetch = True
         return client
 
     return make
@@ -42,8 +43,8 @@ def _sent(lms: Simulator, count: int) -> bool:
 
 
 @pytest.mark.parametrize("accept", MEDIA_TYPES)
-def test_the_next_page_is_asked_for_before_the_caller_does(lms: Simulator, ahead: Connect, accept: str) -> None:
-    pages = ahead(accept=accept).module_results()
+def test_the_next_page_is_asked_for_before_the_caller_does(lms: Simulator, prefetching: Connect, accept: str) -> None:
+    pages = prefetching(accept=accept).module_results()
     found = rows([next(pages)])
     assert _sent(lms, 2)
     assert found + rows(pages) == delivered(lms.ispring.module_results())
@@ -52,14 +53,14 @@ def test_the_next_page_is_asked_for_before_the_caller_does(lms: Simulator, ahead
     assert lms.connections == 1
 
 
-def test_without_being_told_to_nothing_is_asked_for_ahead(lms: Simulator, connect: Connect) -> None:
+def test_by_default_nothing_is_prefetched(lms: Simulator, connect: Connect) -> None:
     next(connect(lms, page_size=50).module_results())
     assert lms.ispring.count(RESULTS) == 1
 
 
-def test_a_page_ahead_that_fails_is_an_error_in_its_place(lms: Simulator, ahead: Connect) -> None:
+def test_a_prefetched_page_that_fails_is_an_error_in_its_place(lms: Simulator, prefetching: Connect) -> None:
     lms.ispring.fail(RESULTS, faults.status(403), on=2)
-    pages = ahead().module_results()
+    pages = prefetching().module_results()
     assert len(next(pages).records) == 50
     with pytest.raises(errors.LmsPermissionError, match="page 2"):
         next(pages)
@@ -67,50 +68,52 @@ def test_a_page_ahead_that_fails_is_an_error_in_its_place(lms: Simulator, ahead:
 
 
 @pytest.mark.parametrize("fault", [faults.truncated(), faults.connection_reset(), faults.status(503)])
-def test_a_page_ahead_that_is_lost_is_asked_for_again(
-    lms: Simulator, ahead: Connect, fault: faults.Fault, monkeypatch: pytest.MonkeyPatch
+def test_a_prefetched_page_that_is_lost_is_requested_again(
+    lms: Simulator, prefetching: Connect, fault: faults.Fault
 ) -> None:
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     lms.ispring.fail(RESULTS, fault, on=2)
-    assert rows(ahead(max_wait=60).module_results()) == delivered(lms.ispring.module_results())
+    with fake_clock():
+        assert rows(prefetching(max_wait=60).module_results()) == delivered(lms.ispring.module_results())
 
 
 def test_a_token_revoked_meanwhile_is_renewed_and_all_of_it_in_the_callers_thread(
-    lms: Simulator, ahead: Connect
+    lms: Simulator, prefetching: Connect
 ) -> None:
-    announced: list[tuple[str, threading.Thread]] = []
-    client = ahead(announce=lambda token: announced.append((token, threading.current_thread())))
+    reported: list[tuple[str, threading.Thread]] = []
+    client = prefetching(on_token=lambda token: reported.append((token, threading.current_thread())))
     lms.ispring.revoke_tokens(after_pages=3)
     assert rows(client.module_results()) == delivered(lms.ispring.module_results())
     assert lms.ispring.count(TOKEN) == 2
-    assert [token for token, _ in announced] == lms.ispring.tokens
-    assert {thread for _, thread in announced} == {threading.current_thread()}
+    assert [token for token, _ in reported] == lms.ispring.tokens
+    assert {thread for _, thread in reported} == {threading.current_thread()}
 
 
-def test_nothing_is_sent_ahead_where_the_budget_has_it_wait(lms: Simulator, ahead: Connect) -> None:
-    budget = SharedBudget(MemoryStore(), "host", "client", Limits(requests=1, window_seconds=0.3))
-    pages = ahead(budget=budget, max_wait=60).module_results()
-    next(pages)
-    assert lms.ispring.count(RESULTS) == 1
-    next(pages)
-    assert lms.ispring.count(RESULTS) == 2
+def test_nothing_is_prefetched_if_the_rate_limit_would_make_it_wait(lms: Simulator, prefetching: Connect) -> None:
+    rate_limiter = SharedRateLimiter(MemoryStore(), "host", "client", RateLimits(requests=1, window_seconds=60))
+    with fake_clock() as clock:
+        pages = prefetching(rate_limiter=rate_limiter, max_wait=900).module_results()
+        next(pages)
+        assert (lms.ispring.count(RESULTS), clock.naps) == (1, [])
+        next(pages)
+        assert lms.ispring.count(RESULTS) == 2
+        assert 60 <= sum(clock.naps) <= 61
 
 
-def test_a_client_that_is_closed_early_leaves_no_request_uncounted(lms: Simulator, ahead: Connect) -> None:
-    limits = Limits(requests=3, window_seconds=3600)
+def test_a_client_that_is_closed_early_leaves_no_request_uncounted(lms: Simulator, prefetching: Connect) -> None:
+    limits = RateLimits(requests=3, window_seconds=3600)
     store = MemoryStore()
-    client = ahead(budget=SharedBudget(store, "host", "client", limits))
+    client = prefetching(rate_limiter=SharedRateLimiter(store, "host", "client", limits))
     next(client.module_results())
     client.close()
     assert lms.ispring.count(RESULTS) == 2
-    other = SharedBudget(store, "host", "client", limits)
+    other = SharedRateLimiter(store, "host", "client", limits)
     assert other.acquire() is None
     assert other.acquire() is not None
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lms-read-ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lms-prefetch")]
 
 
-def test_two_listings_in_turn_do_not_take_each_others_pages(lms: Simulator, ahead: Connect) -> None:
-    client = ahead()
+def test_two_listings_in_turn_do_not_take_each_others_pages(lms: Simulator, prefetching: Connect) -> None:
+    client = prefetching()
     one, other = client.module_results(), client.course_results(page_size=20)
     found: tuple[list[Any], list[Any]] = ([], [])
     for first, second in zip(one, other, strict=False):
@@ -122,12 +125,14 @@ def test_two_listings_in_turn_do_not_take_each_others_pages(lms: Simulator, ahea
 
 
 @pytest.mark.parametrize("accept", MEDIA_TYPES)
-def test_a_field_that_looks_like_a_continuation_misleads_nobody(lms: Simulator, ahead: Connect, accept: str) -> None:
+def test_a_field_that_looks_like_a_continuation_misleads_nobody(
+    lms: Simulator, prefetching: Connect, accept: str
+) -> None:
     title = '"nextPageToken": "x" <nextPageToken>x</nextPageToken>'
 
     def retitled(content: dict[str, Any]) -> dict[str, Any]:
         return {**content, "results": [{**row, "moduleTitle": title} for row in content["results"]]}
 
     lms.ispring.fail(RESULTS, faults.content(retitled), times=99)
-    found = rows(ahead(accept=accept).module_results())
+    found = rows(prefetching(accept=accept).module_results())
     assert [row["moduleId"] for row in found] == [row["moduleId"] for row in lms.ispring.module_results()]

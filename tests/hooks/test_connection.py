@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,21 +12,29 @@ import pytest
 from airflow.providers.common.compat import connection as compat
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_lms.hooks import account
-from airflow_provider_lms.hooks.account import Account, resolve
+from airflow_provider_lms.hooks.connection import PlainConnection, resolve
+from airflow_provider_lms.testing import FakeClock, fake_clock
 
 
 class DeadlockImminentError(BaseException):
-    """What Airflow 3.2 to 3.3.1 raise; by its name alone it can be told."""
+    """What Airflow 3.2 to 3.3.1 raise; only its name identifies it."""
 
 
 def connection(**fields: Any) -> Any:
-    usual = {"conn_id": "lms", "host": "h", "port": 1, "login": "me", "password": "secret", "extra": '{"timeout": 5}'}
+    usual = {
+        "conn_id": "lms",
+        "conn_type": "zoho_people",
+        "host": "h",
+        "port": 1,
+        "login": "me",
+        "password": "secret",
+        "extra": '{"timeout": 5}',
+    }
     return SimpleNamespace(**{**usual, **fields})
 
 
 class Airflow:
-    """Stands in for Airflow's own call; raises what it is told to before it answers."""
+    """Stands in for Airflow's own call; raises the given errors, one per call, before it answers."""
 
     def __init__(self, found: Any, *errors: BaseException) -> None:
         self.found, self.errors, self.asked = found, list(errors), 0
@@ -38,14 +47,17 @@ class Airflow:
         return self.found
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    sleep = asyncio.sleep
-    monkeypatch.setattr(account.asyncio, "sleep", lambda _: sleep(0))  # type: ignore[attr-defined]
+Answering = Callable[..., Airflow]
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
+def clock() -> Iterator[FakeClock]:
+    with fake_clock() as found:
+        yield found
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     def use(found: Any, *errors: BaseException) -> Airflow:
         airflow = Airflow(found, *errors)
         monkeypatch.setattr(BaseHook, "aget_connection", airflow, raising=False)
@@ -54,13 +66,13 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Any:
     return use
 
 
-def test_a_connection_is_resolved_on_the_event_loop(answering: Any) -> None:
+def test_a_connection_is_resolved_on_the_event_loop(answering: Answering) -> None:
     airflow = answering(connection())
-    assert asyncio.run(resolve("lms")) == Account("lms", "h", 1, "me", "secret", {"timeout": 5})
+    assert asyncio.run(resolve("lms")) == PlainConnection("lms", "h", 1, "me", "secret", {"timeout": 5}, "zoho_people")
     assert airflow.asked == 1
 
 
-def test_an_extra_that_airflow_masks_itself_is_asked_for(answering: Any) -> None:
+def test_an_extra_that_airflow_masks_itself_is_asked_for(answering: Answering) -> None:
     async def masked() -> dict[str, Any]:
         return {"refresh_token": "r"}
 
@@ -68,34 +80,45 @@ def test_an_extra_that_airflow_masks_itself_is_asked_for(answering: Any) -> None
     assert asyncio.run(resolve("lms")).extra == {"refresh_token": "r"}
 
 
-@pytest.mark.parametrize("extra", [None, "", "{}", "[1]", "no json", "null"])
-def test_an_extra_that_is_no_object_is_empty(answering: Any, extra: str | None) -> None:
+@pytest.mark.parametrize("extra", [None, "", "{}", "null"])
+def test_an_extra_without_fields_is_empty(answering: Answering, extra: str | None) -> None:
     answering(connection(extra=extra))
     assert asyncio.run(resolve("lms")).extra == {}
 
 
-def test_a_call_that_must_not_stand_beside_another_is_tried_again(answering: Any, at_once: None) -> None:
+@pytest.mark.parametrize("extra", ["[1]", "no json", '"text"', "7", "true", "NaN", '{"a": 1', "[" * 100_000])
+def test_an_extra_that_is_no_object_is_refused(answering: Answering, extra: str) -> None:
+    answering(connection(extra=extra))
+    with pytest.raises(ValueError, match=r"^Connection 'lms', extra: expected a JSON object\.$"):
+        asyncio.run(resolve("lms"))
+    with pytest.raises(ValueError, match=r"^extra: expected a JSON object\.$"):
+        PlainConnection.of(connection(extra=extra))
+
+
+def test_a_call_that_must_not_stand_beside_another_is_tried_again(answering: Answering, clock: FakeClock) -> None:
     airflow = answering(connection(), *(DeadlockImminentError() for _ in range(7)))
     assert asyncio.run(resolve("lms")).login == "me"
     assert airflow.asked == 8
+    assert len(clock.naps) == 7
+    assert all(0.01 <= nap <= 0.1 for nap in clock.naps)
 
 
-def test_it_is_not_tried_for_ever(answering: Any, at_once: None) -> None:
+def test_it_is_not_tried_forever(answering: Answering, clock: FakeClock) -> None:
     airflow = answering(connection(), *(DeadlockImminentError() for _ in range(1_000)))
     with pytest.raises(DeadlockImminentError):
         asyncio.run(resolve("lms"))
-    assert airflow.asked == 51
+    assert (airflow.asked, len(clock.naps)) == (51, 50)
 
 
 @pytest.mark.parametrize("error", [KeyError("lms"), ValueError("no such connection")])
-def test_any_other_error_is_raised_at_once(answering: Any, error: Exception) -> None:
+def test_any_other_error_is_raised_at_once(answering: Answering, error: Exception) -> None:
     airflow = answering(connection(), error)
     with pytest.raises(type(error)):
         asyncio.run(resolve("lms"))
     assert airflow.asked == 1
 
 
-def test_cancelling_is_not_held_up(answering: Any) -> None:
+def test_cancelling_is_not_held_up(answering: Answering) -> None:
     answering(connection(), asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(resolve("lms"))
@@ -114,10 +137,10 @@ def test_a_connection_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     fields = {"conn_type": "zoho_people", "login": "me", "password": "secret", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_LMS", json.dumps(fields))
     found = asyncio.run(resolve("lms"))
-    assert found == Account("lms", None, None, "me", "secret", extra)
-    assert found == Account.of(BaseHook.get_connection("lms"))
+    assert found == PlainConnection("lms", None, None, "me", "secret", extra, "zoho_people")
+    assert found == PlainConnection.of(BaseHook.get_connection("lms"))
 
 
-def test_an_account_shows_no_secret() -> None:
-    shown = repr(Account("lms", "h", 1, "me", "secret-1", {"refresh_token": "secret-2"}))
+def test_a_connection_shows_no_secret() -> None:
+    shown = repr(PlainConnection("lms", "h", 1, "me", "secret-1", {"refresh_token": "secret-2"}))
     assert "secret" not in shown
