@@ -63,8 +63,9 @@ _PARAMETERS = {
     "GET /contents": _parameters("contentItemIds", "contentTypes"),
     "GET /users/v2": _parameters("departments", "groups", "logins", "emails", "userIds"),
     "GET /enrollments": _parameters("courseIds", "learnerIds", "enrollmentIds"),
+    "POST /enrollments": frozenset(("pageSize", "pageToken", "courseIds[]", "learnerIds[]", "enrollmentIds[]")),
 }
-"""The query parameters of the listings below. Those of other endpoints are in their table."""
+"""The parameters of the listings below. Those of other endpoints are in their table."""
 
 
 class ISpring(Vendor):
@@ -99,6 +100,7 @@ class ISpring(Vendor):
             "GET /contents": self._contents,
             "GET /users/v2": self._users,
             "GET /enrollments": self._enrollments,
+            "POST /enrollments": self._enrollments,
         }
 
     @property
@@ -191,6 +193,8 @@ class ISpring(Vendor):
             if listing is None and not request.call.startswith(_CONTENT):
                 return None
             self._authorise(request)
+            if request.call.startswith("POST"):
+                request = with_body_as_query(request, (JSON, XML))
             _refuse_unknown_parameters(request, _PARAMETERS.get(request.call, frozenset()))
             if listing is None:
                 return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
@@ -253,7 +257,8 @@ class ISpring(Vendor):
         self, request: Request, name: str, items: Sequence[T], row: Callable[[T], dict[str, Any]]
     ) -> dict[str, Any]:
         size = self._page_size(request)
-        query = tuple(sorted(pair for pair in request.query if pair[0] not in ("pageToken", "pageSize")))
+        filters = sorted(pair for pair in request.query if pair[0] not in ("pageToken", "pageSize"))
+        query = (("", request.call), *filters)
         start = 0
         token = request.first("pageToken")
         if token is not None:

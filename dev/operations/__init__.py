@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,8 +36,9 @@ def operations_of(vendor: Vendor) -> list[Operation]:
     """The operations of an LMS."""
     readers: dict[tuple[str, str], list[str]] = {}
     for listing in vendor.listings().values():
-        for path in _paths(listing):
-            readers.setdefault((listing.method, path), []).append(listing.name)
+        methods = (listing.method, "POST") if listing.long_by_post else (listing.method,)
+        for method, path in product(methods, _paths(listing)):
+            readers.setdefault((method, path), []).append(listing.name)
     with (HERE / f"{vendor.conn_type}.csv").open() as file:
         rows = list(csv.reader(file))[1:]
     return [

@@ -40,6 +40,33 @@ def test_the_parts_ask_for_every_combination_once_and_fit(ids: dict[str, tuple[s
     assert set(asked) == set(product(*ids.values()))
 
 
+@given(ids=IDS, room=st.integers(1_200, 5_000))
+def test_a_query_that_fits_is_not_split(ids: dict[str, tuple[str, ...]], room: int) -> None:
+    whole = query(ids)
+    assert whole.fits(room) == (whole.split(room) == [whole])
+
+
+@given(ids=IDS, most=st.integers(3, 50))
+def test_the_parts_ask_for_every_combination_once_and_have_few_ids(ids: dict[str, tuple[str, ...]], most: int) -> None:
+    asked: list[tuple[str, ...]] = []
+    parts = query(ids).split_by_number(most)
+    for part in parts:
+        assert sum(len(part.ids(name)) for name in ids) <= most
+        asked += product(*(part.ids(name) for name in ids))
+    assert len(asked) == len(set(asked))
+    assert set(asked) == set(product(*ids.values()))
+    assert (len(parts) == 1) == (sum(map(len, ids.values())) <= most)
+
+
+def test_a_body_has_arrays_and_numbers() -> None:
+    whole = query({"user_ids": ("7", "8")})
+    assert whole.body((("pageToken", "9"),), numbers=["pageSize"]) == {
+        "pageSize": 100,
+        "user_ids": ["7", "8"],
+        "pageToken": "9",
+    }
+
+
 def test_one_id_that_does_not_fit_is_an_error() -> None:
     with pytest.raises(ValueError, match="too many values for one request"):
         query({"user_ids": ("x" * 200,)}).split(100)

@@ -217,6 +217,76 @@ def test_a_page_token_belongs_to_its_filters(lms: Simulator) -> None:
     assert get(lms, pageSize="1", pageToken=token, **{"completionStatuses[]": "passed"}).status_code == 400
 
 
+def post(lms: Simulator, body: str, media_type: str = "application/json", path: str = "/enrollments") -> Any:
+    headers = {
+        "Authorization": f"Bearer {fresh_token(lms)}",
+        "Accept": "application/json",
+        "Content-Type": media_type,
+    }
+    return requests.post(lms.url + path, data=body, headers=headers, timeout=10)
+
+
+def test_enrollments_by_post_are_those_by_get(lms: Simulator) -> None:
+    users, course = [user.id for user in lms.ispring.users[:3]], lms.ispring.courses[1].id
+    params: dict[str, Any] = {"learnerIds[]": users, "courseIds[]": course, "pageSize": "2"}
+    rows = get(lms, "/enrollments", **params).json()["enrollments"]
+    assert len(rows) == 2
+    fields = {"learnerIds": users, "courseIds": [course], "pageSize": 2}
+    page = post(lms, json.dumps(fields)).json()
+    assert page["enrollments"] == rows
+    (last,) = post(lms, json.dumps({**fields, "pageToken": page["nextPageToken"]})).json()["enrollments"]
+    assert last["learnerId"] in users
+    assert last not in rows
+    inner = f"<courseIds>{course}</courseIds><pageSize>2</pageSize>"
+    for ids in (
+        "".join(f"<learnerIds>{user}</learnerIds>" for user in users),
+        f"<learnerIds>{''.join(f'<id>{user}</id>' for user in users)}</learnerIds>",
+    ):
+        answer = post(lms, f"<request>{ids}{inner}</request>", "application/xml")
+        assert answer.json()["enrollments"] == rows
+    assert len(post(lms, "{}").json()["enrollments"]) == len(lms.world.course_results)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        ('{"userIds": ["00000000-0000-0000-0000-000000000001"]}', "application/json"),
+        ('{"learnerIds[]": ["00000000-0000-0000-0000-000000000001"]}', "application/json"),
+        ('{"learnerIds": "00000000-0000-0000-0000-000000000001"}', "application/json"),
+        ('{"learnerIds": ["one"]}', "application/json"),
+        ('{"learnerIds": [{}]}', "application/json"),
+        ('{"pageSize": "2"}', "application/json"),
+        ('{"pageSize": [2]}', "application/json"),
+        ('{"pageSize": true}', "application/json"),
+        ('{"pageSize": 0}', "application/json"),
+        ('{"pageToken": "unknown"}', "application/json"),
+        ("[]", "application/json"),
+        ("{", "application/json"),
+        ("{}", "text/plain"),
+        ("{}", "application/xml"),
+        ("<request/>", "application/json"),
+        ("<request>", "application/xml"),
+        ("<request><userIds>00000000-0000-0000-0000-000000000001</userIds></request>", "application/xml"),
+        ("<request><learnerIds><id>one</id></learnerIds></request>", "application/xml"),
+    ],
+)
+def test_a_body_that_is_not_as_documented_is_refused(lms: Simulator, body: str, media_type: str) -> None:
+    assert post(lms, body, media_type).status_code == 400
+
+
+def test_filters_of_a_post_are_not_in_its_url_nor_its_page_token_in_another_call(lms: Simulator) -> None:
+    assert post(lms, "{}", path="/enrollments?pageSize=2").status_code == 400
+    token = post(lms, '{"pageSize": 2}').json()["nextPageToken"]
+    assert get(lms, "/enrollments", pageSize="2", pageToken=token).status_code == 400
+    assert post(lms, json.dumps({"pageSize": 2, "pageToken": token})).status_code == 200
+
+
+def test_job_training_takes_json_only(lms: Simulator) -> None:
+    path = "/job-training/sessions/result/list"
+    assert post(lms, "{}", path=path).status_code == 200
+    assert post(lms, "<request/>", "application/xml", path).status_code == 400
+
+
 def test_xml_comes_unless_json_is_asked_for(lms: Simulator) -> None:
     answer = get(lms, accept="*/*", pageSize="2")
     assert answer.headers["Content-Type"].startswith("application/xml")

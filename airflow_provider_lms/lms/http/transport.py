@@ -115,17 +115,25 @@ class Transport:
 
         :param body: becomes the JSON body.
         """
-        self._drop_prefetched()
-        return self._authorized(_call_name(shown_path or path, page, "POST"), path, (), body=body)
+        prefetched = self._take_prefetched(path, (), body)
+        return self._authorized(_call_name(shown_path or path, page, "POST"), path, (), prefetched, body=body)
 
     def retrying(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
         return self._retry.run(attempt)
 
     def prefetch(
-        self, path: str, params: Params = (), *, page: int | None = None, shown_path: str | None = None
+        self,
+        path: str,
+        params: Params = (),
+        *,
+        body: Mapping[str, object] | None = None,
+        page: int | None = None,
+        shown_path: str | None = None,
     ) -> None:
-        """Send in advance what the next ``get`` will ask for, while the caller does something else.
+        """Send in advance what the next ``get`` or ``post`` will ask for, while the caller does something else.
+
+        :param body: of a ``POST`` that only reads; None is a ``GET``.
 
         Nothing is sent if that would mean to wait. The thread does the exchange and nothing else. Tokens, the rate
         limiter and whatever Airflow hears of them stay in the caller's thread: on Airflow 3.0 and 3.1 a worker must not
@@ -135,17 +143,18 @@ class Transport:
         try:
             token, _ = self._token()
         except LmsError:
-            return  # get() will meet the same error, and retries
+            return  # the call itself will meet the same error, and retries
         if self._rate_limiter.acquire() is not None:
             return
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
-        url, call = self.base_url + path, _call_name(shown_path or path, page)
+        method = _method(body)
+        url, call = self.base_url + path, _call_name(shown_path or path, page, method)
         sent, header = threading.Event(), self._authorization(token)
         response = self._prefetch_thread.submit(
-            self._exchanger.send, "GET", url, call, params=params, header=header, on_sent=sent.set
+            self._exchanger.send, method, url, call, params=params, json=body, header=header, on_sent=sent.set
         )
-        self._prefetched = _Prefetched(path, params, token, response)
+        self._prefetched = _Prefetched(path, params, body, token, response)
         # Wait until the request bytes are sent. Otherwise the caller would start to decode, which holds the GIL, and
         # the request would leave only after that.
         sent.wait(_SENT_SECONDS)
@@ -210,8 +219,7 @@ class Transport:
         try:
             if prefetched is None:
                 url, header = self.base_url + path, self._authorization(token)
-                method = "GET" if body is None else "POST"
-                response = self._exchanger.send(method, url, call, params=params, json=body, header=header)
+                response = self._exchanger.send(_method(body), url, call, params=params, json=body, header=header)
             else:
                 response = prefetched.response.result()
         finally:
@@ -223,9 +231,11 @@ class Transport:
             error.retry_after = self._rate_limiter.block(error.retry_after)
         raise _with_retry_after(error, response)
 
-    def _take_prefetched(self, path: str, params: Params) -> _Prefetched | None:
+    def _take_prefetched(
+        self, path: str, params: Params, body: Mapping[str, object] | None = None
+    ) -> _Prefetched | None:
         prefetched = self._prefetched
-        if prefetched is not None and (prefetched.path, prefetched.params) == (path, params):
+        if prefetched is not None and (prefetched.path, prefetched.params, prefetched.body) == (path, params, body):
             self._prefetched = None
             return prefetched
         self._drop_prefetched()
@@ -292,8 +302,13 @@ class _Prefetched(NamedTuple):
 
     path: str
     params: Params
+    body: Mapping[str, object] | None
     token: str
     response: Future[Response]
+
+
+def _method(body: Mapping[str, object] | None) -> str:
+    return "GET" if body is None else "POST"
 
 
 def _call_name(path: str, page: int | None, method: str = "GET") -> str:

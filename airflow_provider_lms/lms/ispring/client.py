@@ -62,7 +62,7 @@ class ISpringLearnClient(TypedReads):
     """Reads one account of iSpring Learn.
 
     Every listing is a lazy iterator of complete pages of typed records. Ids that do not fit into one URL are split over
-    several requests.
+    several requests; those of enrollments are sent in the body of a ``POST``.
 
     Example::
 

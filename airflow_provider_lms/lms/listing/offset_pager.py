@@ -51,6 +51,10 @@ class OffsetPager:
     def marker_field(self) -> str:
         return self.more_field
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        return frozenset((self.offset_param,))
+
     def page_size(self, size: int | None) -> Pairs:
         if size is not None:
             raise ValueError("page_size: this LMS sets the page size itself. Leave the parameter out.")

@@ -54,6 +54,10 @@ class Pager(Protocol):
     def resumable(self) -> bool:
         """Whether a position still means the same when records have come and gone."""
 
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The parameters for pages that are numbers in a JSON body."""
+
     def page_size(self, size: int | None) -> Pairs:
         """The query parameters for a page size.
 
@@ -106,6 +110,10 @@ class CursorPager:
     @property
     def marker_field(self) -> str:
         return self.token_field
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        return frozenset((self.size_param,))
 
     def page_size(self, size: int | None) -> Pairs:
         return () if size is None else ((self.size_param, str(parse_int("page_size", size))),)
@@ -163,6 +171,7 @@ class UnpagedPager:
     marker_field: str
 
     resumable = True
+    numbers = frozenset[str]()
 
     def page_size(self, size: int | None) -> Pairs:
         if size is not None:

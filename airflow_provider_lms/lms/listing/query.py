@@ -1,8 +1,8 @@
-"""What one reading of a listing asks for, and how ids that do not fit into one URL are split over several requests."""
+"""What one reading of a listing asks for, and how ids that do not fit into one request are split over several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any
@@ -33,14 +33,18 @@ class Query:
         """All query parameters."""
         return *self.fixed, *(pair for pairs in self.id_lists.values() for pair in pairs)
 
-    def body(self) -> dict[str, Any]:
-        """All parameters as a JSON body. A name with brackets at its end stands for an array."""
+    def body(self, paging: Pairs = (), *, numbers: Collection[str] = ()) -> dict[str, Any]:
+        """All parameters as a JSON body. A name with brackets at its end stands for an array.
+
+        :param paging: further parameters, which ask for one page.
+        :param numbers: the parameters whose values are numbers in JSON.
+        """
         found: dict[str, Any] = {}
-        for name, value in self.params():
+        for name, value in (*self.params(), *paging):
             if name.endswith("[]"):
                 found.setdefault(name[:-2], []).append(value)
             else:
-                found[name] = value
+                found[name] = int(value) if name in numbers else value
         return found
 
     def ids(self, name: str) -> tuple[str, ...]:
@@ -56,18 +60,48 @@ class Query:
         """The same query with another value for one fixed parameter."""
         return replace(self, fixed=(*(pair for pair in self.fixed if pair[0] != name), (name, value)))
 
+    def fits(self, room: int) -> bool:
+        """Whether the query needs no split.
+
+        :param room: how many characters the query string may have.
+        """
+        lengths = self._lengths()
+        return sum(lengths[name] * len(pairs) for name, pairs in self.id_lists.items()) <= self._left(room)
+
     def split(self, room: int) -> list[Query]:
         """Queries that together ask for the same rows, each row once.
 
         :param room: how many characters the query string may have.
         :raises ValueError: the other parameters alone do not fit.
         """
-        units = {
+        return self._split(self._lengths(), self._left(room))
+
+    def split_by_number(self, most: int) -> list[Query]:
+        """Queries that together ask for the same rows, each row once.
+
+        :param most: how many ids each may have, of all filters together.
+        :raises ValueError: there are more filters than that.
+        """
+        return self._split(dict.fromkeys(self.id_lists, 1), most)
+
+    def _lengths(self) -> dict[str, int]:
+        """How many characters of a query string an id takes at most, by parameter."""
+        return {
             name: 2 + max(len(quote(param) + quote(item)) for param, item in pairs)
             for name, pairs in self.id_lists.items()
         }
+
+    def _left(self, room: int) -> int:
+        """The characters that are left for ids."""
+        return room - len(urlencode(self.fixed))
+
+    def _split(self, units: Mapping[str, int], left: int) -> list[Query]:
+        """The smallest split found by taking ids away from what takes most.
+
+        :param units: what one id takes, by parameter.
+        :param left: what all ids of a request may take.
+        """
         sizes = {name: len(pairs) for name, pairs in self.id_lists.items()}
-        left = room - len(urlencode(self.fixed))
         while sum(units[name] * size for name, size in sizes.items()) > left:
             longest = max(sizes, key=lambda name: (sizes[name] > 1) * units[name] * sizes[name], default=None)
             if longest is None or sizes[longest] == 1:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
+from airflow_provider_lms.lms.listing.filters import Pairs
 from airflow_provider_lms.lms.listing.guard import FilterGuard
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.pagers import DecodedPage
@@ -24,6 +25,9 @@ R = TypeVar("R", bound=Record)
 # No LMS documents how long a URL may be; 4,000 characters pass the usual servers and proxies.
 _URL_LENGTH = 4_000
 _TOKEN_LENGTH = 500
+# No LMS documents how many ids a body may have either. 1,000 ids are 40 kB, below the limits that servers come with,
+# and as many as iSpring's default page has rows.
+_IDS_PER_BODY = 1_000
 
 
 class ListingReader(Generic[R]):
@@ -50,6 +54,8 @@ class ListingReader(Generic[R]):
         self._transport = transport
         self._decoder = decoder
         self._prefetch = prefetch
+        self._room = _room(query, transport.base_url)
+        self._by_post = listing.method == "POST" or (listing.long_by_post and not query.fits(self._room))
         self._guard = FilterGuard(listing, query)
         self._pages = 0
 
@@ -60,32 +66,37 @@ class ListingReader(Generic[R]):
         :raises ValueError: not such a continuation; raised before the first request.
         :raises LmsError: a page could not be read; the pages before it were complete.
         """
-        by_post = self.listing.method == "POST"  # a body may be long
-        parts = [self.query] if by_post else split_query(self.query, self._transport.base_url)
+        parts = self.query.split_by_number(_IDS_PER_BODY) if self._by_post else self.query.split(self._room)
         if not self.query.id_lists:
             return self._walk(parts[0], self.listing.pager.check(start))
-        return read_units([Unit(str(index), partial(self._part, part)) for index, part in enumerate(parts)], start)
+        # A page token may mean something else in a URL than in a body, and the parts are others.
+        kind = "body" if self._by_post else ""
+        return read_units(
+            [Unit(f"{kind}{index}", partial(self._part, each)) for index, each in enumerate(parts)], start
+        )
 
     def fetch(self, query: Query, position: str) -> DecodedPage[R]:
         """The page at a position. A response that is damaged on its way is asked for again."""
         return self._transport.retrying(partial(self._attempt, query, position))
 
     def _attempt(self, query: Query, position: str) -> DecodedPage[R]:
-        pager = self.listing.pager
-        if self.listing.method == "POST":
-            response = self._transport.post(query.path, query.body(), page=self._pages + 1, shown_path=query.shown_path)
-            return self._decoder.decode(response, query)
-        response = self._transport.get(
-            query.path,
-            (*query.params(), *pager.params(position)),
-            page=self._pages + 1,
-            shown_path=query.shown_path,
-            retry=False,
-        )
-        if self._prefetch and (following := pager.peek(response)) is not None:
-            ahead = (*query.params(), *pager.params(following))
-            self._transport.prefetch(query.path, ahead, page=self._pages + 2, shown_path=query.shown_path)
+        path, shown, page = query.path, query.shown_path, self._pages + 1
+        params, body = self._contents(query, position)
+        if body is None:
+            response = self._transport.get(path, params, page=page, shown_path=shown, retry=False)
+        else:
+            response = self._transport.post(path, body, page=page, shown_path=shown)
+        if self._prefetch and (following := self.listing.pager.peek(response)) is not None:
+            params, body = self._contents(query, following)
+            self._transport.prefetch(path, params, body=body, page=page + 1, shown_path=shown)
         return self._decoder.decode(response, query)
+
+    def _contents(self, query: Query, position: str) -> tuple[Pairs, dict[str, Any] | None]:
+        """The query parameters that ask for the page at a position, and the body: either is empty."""
+        pager = self.listing.pager
+        if self._by_post:
+            return (), query.body(pager.params(position), numbers=pager.numbers)
+        return (*query.params(), *pager.params(position)), None
 
     def _part(self, query: Query, start: str | None) -> Iterator[Page[R]]:
         return self._walk(query, self.listing.pager.check(start))
@@ -120,4 +131,9 @@ def split_query(query: Query, base_url: str) -> list[Query]:
 
     :raises ValueError: the parameters that cannot be split do not fit; the longest is named.
     """
-    return query.split(_URL_LENGTH - _TOKEN_LENGTH - len(base_url + query.path))
+    return query.split(_room(query, base_url))
+
+
+def _room(query: Query, base_url: str) -> int:
+    """How many characters the query string may have."""
+    return _URL_LENGTH - _TOKEN_LENGTH - len(base_url + query.path)

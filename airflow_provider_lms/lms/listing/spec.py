@@ -64,6 +64,8 @@ class Listing(Generic[R]):
         JSON an array; or one ``row``.
     :param id_field: where each row is only an id: the field that it becomes.
     :param method: ``POST`` if the LMS takes the filters as a JSON body. A parameter with ``[]`` at its end is an array.
+    :param long_by_post: for a listing by ``GET``: whether the LMS takes the same query, with its page size and page
+        token, as the JSON body of a ``POST`` too. Ids that do not fit into one URL are then sent as a body.
     :param pager: how the listing is cut into pages.
     :param envelope: what surrounds the rows.
     :param key: the attributes that identify a record; empty if none do.
@@ -101,6 +103,7 @@ class Listing(Generic[R]):
     shape: Shape = "page"
     id_field: str | None = None
     method: Literal["GET", "POST"] = "GET"
+    long_by_post: bool = False
     pager: Pager
     envelope: Envelope
     key: tuple[str, ...]

@@ -208,6 +208,8 @@ ENROLLMENTS = Listing(
     record=Enrollment,
     rows="enrollments",
     row="enrollment",
+    # Of the listings with a POST form, this is the only one that takes JSON, and whose paging is documented.
+    long_by_post=True,
     pager=PAGES,
     envelope=ENVELOPE,
     key=("enrollment_id",),
