@@ -104,6 +104,10 @@ class LmsGarbledResponse(LmsBrokenPage):
     transient: ClassVar[bool] = True
 
 
+class LmsFileError(LmsError):
+    """A file that the LMS names cannot be fetched: its address must not be used, or there is no such file there."""
+
+
 class LmsSchemaDrift(LmsError):
     """The LMS sends fields that are not declared, and the caller allows none."""
 

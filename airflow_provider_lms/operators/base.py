@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.client import LmsClient
     from airflow_provider_lms.lms.errors import LmsRateLimited
     from airflow_provider_lms.lms.listing.page import Page
-    from airflow_provider_lms.lms.listing.projection import Projection
+    from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
     from airflow_provider_lms.storage.parts import PartOptions
 
@@ -134,6 +135,32 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         :param start: the continuation of an earlier attempt; None is the beginning.
         """
 
+    def check_parameters(self) -> None:
+        """Refuse what is wrong with parameters that only this operator has.
+
+        :raises ValueError: a parameter is invalid.
+        """
+
+    def column_choice(self) -> ColumnChoice | None:
+        """The columns that are asked for; None keeps all.
+
+        :raises ValueError: a parameter is invalid.
+        """
+        from airflow_provider_lms.lms.listing.projection import ColumnChoice
+
+        return ColumnChoice.parse(self.columns, self.drop_columns, self.hash_columns)
+
+    def attachments(self, directory: ObjectStoragePath) -> Attachments | None:  # noqa: ARG002
+        """What writes the files that records name into the dataset's folder; None if they name none.
+
+        :param directory: the dataset's folder.
+        """
+        return None
+
+    def attach(self, client: C, pages: Iterator[Page[Any]], attachments: Attachments) -> Iterator[Page[Any]]:  # noqa: ARG002
+        """Write the files that the records of each page name; return the pages."""
+        return pages
+
     def push_link(self, client: C, context: Context) -> None:
         """Let the UI lead to what was read, if the LMS tells its address."""
 
@@ -152,15 +179,16 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         from airflow_provider_lms.hooks.base import ClientOptions
         from airflow_provider_lms.lms.errors import LmsRateLimited
         from airflow_provider_lms.lms.http.retry import RetryPolicy
-        from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
+        from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
 
         self._keep_iterators()
+        self.check_parameters()
         max_pages = None if self.max_pages is None else parse_int("max_pages", self.max_pages)
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = self._part_options()
-        choice = ColumnChoice.parse(self.columns, self.drop_columns, self.hash_columns)
+        choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
         retry = RetryPolicy(max_wait=max_wait, longest_lock=_LONG_LOCK if can_defer else None)
@@ -199,13 +227,17 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
             if isinstance(value, Iterator):
                 setattr(self, name, list(value))
 
-    def _pages(self, client: C, start: str | None, projection: Projection | None) -> Iterator[Page[Any]]:
+    def _pages(
+        self, client: C, start: str | None, projection: Projection | None, attachments: Attachments | None = None
+    ) -> Iterator[Page[Any]]:
         """The pages as they go into the result."""
         from airflow_provider_lms.lms.listing.drift import refuse_new_fields
 
         pages = iter(self.read(client, start))
         if self.schema_contract == "freeze":
             pages = refuse_new_fields(self.declaration().name, pages)
+        if attachments is not None:
+            pages = self.attach(client, pages, attachments)
         return pages if projection is None else map(projection.apply, pages)
 
     def _write(
@@ -217,7 +249,9 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         from airflow_provider_lms.storage.files import folder
         from airflow_provider_lms.storage.manifest import TaskInstanceKey
 
-        dataset = Dataset(folder("output_path", self.output_path), TaskInstanceKey.of(context), self.if_exists)
+        directory = folder("output_path", self.output_path)
+        attachments = self.attachments(directory)
+        dataset = Dataset(directory, TaskInstanceKey.of(context), self.if_exists)
         summary = dataset.committed_summary()
         if summary is not None:
             self.log.info("An earlier attempt of this task instance has already written the dataset.")
@@ -225,12 +259,12 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
 
             def read(start: str | None, pages_before: int) -> Iterator[Page[Any]]:
                 left = None if max_pages is None else max(max_pages - pages_before, 0)
-                return islice(self._pages(client, start, projection), left)
+                return islice(self._pages(client, start, projection, attachments), left)
 
             # A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew
             # from the first page shows whether the position was at fault.
             rejected = (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-            summary = dataset.write(read, self._description(client, projection), parts, rejected)
+            summary = dataset.write(read, self._description(client, projection), parts, rejected, attachments)
         update_outlets(self.outlets, context, summary)
         return summary
 

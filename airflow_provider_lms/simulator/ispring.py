@@ -89,6 +89,7 @@ class ISpring(Vendor):
         self.schemes: tuple[str, ...] = ("Bearer ", "")
         self.forbidden: set[str] = set()
         self.ignored_filters: set[str] = set()
+        self.files_url: str | None = None  # where certificates are kept, if elsewhere
         self._course_rows: list[Result] | None = None
         self.tokens: list[str] = []
         self._valid: set[str] = set()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_lms.simulator.exchange import Request
+from airflow_provider_lms.simulator.files import certificate_path
 from airflow_provider_lms.simulator.ispring_requests import Refused, ids, moments
 from airflow_provider_lms.simulator.ispring_rows import as_date, certificate_of, department_row
 from airflow_provider_lms.simulator.world import DONE
@@ -183,10 +184,11 @@ def active_users(account: ISpring, request: Request) -> list[str]:
     ]
 
 
-def certificate(account: ISpring, request: Request, certificate_id: str) -> list[Row]:  # noqa: ARG001
+def certificate(account: ISpring, request: Request, certificate_id: str) -> list[Row]:
     issued = (certificate_of(result) or {} for result in account.results())
     if any(each.get("issuedCertificateId") == certificate_id for each in issued):
-        return [{"url": f"https://example.ispringlearn.com/certificates/{certificate_id}.pdf"}]
+        host = account.files_url or f"http://{request.headers['host']}"
+        return [{"url": host + certificate_path(certificate_id)}]
     raise Refused(404, "Issued certificate not found", as_text=True)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_lms.simulator.exchange import TEXT, Reply, Request
+from airflow_provider_lms.simulator.files import Files
 from airflow_provider_lms.simulator.ispring import ISpring
 from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.simulator.world import World
@@ -26,7 +27,8 @@ class Simulator:
     :param latency: seconds before each reply.
     :param zoho_limits: what the Zoho People account may do; None for Zoho's own limits.
 
-    ``vendors`` are the simulated vendors by connection type; ``connections`` counts those that clients have opened.
+    ``vendors`` are the simulated vendors by connection type; ``files`` serves certificates;
+    ``connections`` counts those that clients have opened.
 
     Example::
 
@@ -47,6 +49,7 @@ class Simulator:
         self.ispring = ISpring(self.world)
         self.zoho = Zoho(self.world, zoho_limits)
         self.vendors: dict[str, Vendor] = {"ispring_learn": self.ispring, "zoho_people": self.zoho}
+        self.files = Files()
         self.connections = 0
         self._latency = latency
         self._server = _Server(("127.0.0.1", port), self)
@@ -77,7 +80,7 @@ class Simulator:
     def reply(self, request: Request) -> Reply:
         """The reply of the vendor that has the endpoint."""
         time.sleep(self._latency)
-        replies = (vendor.reply(request) for vendor in self.vendors.values())
+        replies = (vendor.reply(request) for vendor in (*self.vendors.values(), self.files))
         return next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
 
 

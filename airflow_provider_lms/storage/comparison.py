@@ -101,16 +101,21 @@ def compare_datasets(previous: Source | None, current: Source, key: Sequence[str
         if name not in names:
             raise ValueError(f"key: the dataset has no column {name!r}.")
 
-    def digests(parameter: str, source: Source | None) -> dict[bytes, bytes]:
+    def digests(parameter: str, source: Source | None, manifest: Manifest | None) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
+        contents = {} if manifest is None else _contents(manifest)
         for row in () if source is None else read_records(source):
             identity = _digest([row.get(name) for name in columns])
             if identity in found:
                 raise ValueError(f"key: several rows of {parameter} have the same {', '.join(columns)}.")
+            if contents:
+                row = {
+                    name: contents.get(value, value) if isinstance(value, str) else value for name, value in row.items()
+                }
             found[identity] = _digest(row)
         return found
 
-    before, now = digests("previous", previous), digests("current", current)
+    before, now = digests("previous", previous, earlier), digests("current", current, later)
     unchanged = sum(before.get(each) == digest for each, digest in now.items())
     inserted = sum(each not in before for each in now)
     counts: dict[Change, int] = {
@@ -143,6 +148,11 @@ def _check_comparable(earlier: Manifest, later: Manifest) -> None:
     for what, value in same:
         if value(earlier) != value(later):
             raise ValueError(f"previous, current: they have different {what}, so rows cannot be compared.")
+
+
+def _contents(manifest: Manifest) -> dict[str, str]:
+    """The digests of attached files by name. Each dataset gives them new names, so their contents are compared."""
+    return {each.name: each.sha256 for file in manifest.files for each in file.attachments}
 
 
 def _digest(value: object) -> bytes:

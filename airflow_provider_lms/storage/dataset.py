@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.records import Record
+    from airflow_provider_lms.storage.attachments import Attachments
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class Dataset:
         description: Description,
         parts: PartOptions,
         rejected: tuple[type[Exception], ...] = (),
+        attachments: Attachments | None = None,
     ) -> dict[str, Any]:
         """Write all pages and commit them. Until then, and if anything fails, the dataset before is kept.
 
@@ -101,6 +103,7 @@ class Dataset:
 
         :param read: reads pages from a continuation on.
         :param rejected: what ``read`` raises if a continuation is no longer accepted. Then everything is read again.
+        :param attachments: writes the files that the records name while ``read`` reads them, if they name any.
         :return: the summary.
         :raises StorageError: the folder cannot be read or written. Nothing was read from the LMS.
         :raises DatasetConflict: see :meth:`committed_summary`. Or other tasks have removed parts of this dataset.
@@ -117,16 +120,21 @@ class Dataset:
         progress = _Progress.begin(self._directory, self._run, mark, found)
         if progress.resumes:
             try:
-                return self._write(read, description, parts, progress)
+                return self._write(read, description, parts, progress, attachments)
             except rejected as error:
                 if not progress.nothing_read:
                     raise
                 log.warning("The LMS rejected the place where the last attempt stopped (%s). Reading again.", error)
                 progress = _Progress.start_over(self._directory, self._run, mark, found)
-        return self._write(read, description, parts, progress)
+        return self._write(read, description, parts, progress, attachments)
 
     def _write(
-        self, read: ReadPages, description: Description, parts: PartOptions, progress: _Progress
+        self,
+        read: ReadPages,
+        description: Description,
+        parts: PartOptions,
+        progress: _Progress,
+        attachments: Attachments | None,
     ) -> dict[str, Any]:
         writer = PartWriter(
             self._directory,
@@ -137,6 +145,7 @@ class Dataset:
             watermark=description.watermark,
             files=progress.files,
             pages=progress.pages,
+            attachments=attachments,
             on_safe_point=lambda continuation: progress.save(continuation, writer.files, writer.pages),
         )
         progress.writer = writer
@@ -147,11 +156,12 @@ class Dataset:
             self._check_not_replaced(writer)
             _warn_of_new_key(before, description.hash_key_id)
         except BaseException:
-            kept = {file.name for file in progress.files}
-            self._remove(file.name for file in writer.files if file.name not in kept)
+            kept = set(_names(progress.files))
+            written = [*_names(writer.files), *([] if attachments is None else attachments.names)]
+            self._remove(name for name in written if name not in kept)
             raise
         manifest = self._manifest(description, parts, progress, writer, complete=last is None)
-        manifest.previous = [*([file.name for file in before.files] if before else []), *progress.leftovers]
+        manifest.previous = [*(_names(before.files) if before else []), *progress.leftovers]
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
         progress.forget()
@@ -217,7 +227,7 @@ class Dataset:
             )
 
     def _remove_outdated(self, manifest: Manifest, before: Manifest | None) -> None:
-        """Remove the parts that the previous dataset had replaced. Its own parts stay: someone may be reading them.
+        """Remove the files that the previous dataset had replaced. Its own parts stay: someone may be reading them.
 
         Also remove what killed writers have left, once nobody can resume from it.
         """
@@ -230,11 +240,11 @@ class Dataset:
             unfinished = checkpoints.find(self._directory) if abandoned else None
             # Another writer may have committed since, with parts that were taken for abandoned.
             generations = [each for each in (manifest, before, manifests.find(self._directory)) if each is not None]
-            named = {file.name for generation in generations for file in generation.files}
+            named = {name for generation in generations for name in _names(generation.files)}
             self._remove(name for name in replaced if name not in named and is_part(name))
             named.update(name for generation in generations for name in generation.previous)
             if unfinished is not None:
-                named.update(unfinished.leftovers, (file.name for file in unfinished.files))
+                named.update(unfinished.leftovers, _names(unfinished.files))
             self._remove(name for name in abandoned if name not in named)
 
     def _remove(self, names: Iterable[str]) -> None:
@@ -290,7 +300,7 @@ class _Progress:
         """Start from the first page. The parts of a checkpoint in the folder are abandoned."""
         progress = cls(directory, run, mark)
         if found is not None:
-            progress.leftovers = [*found.leftovers, *(file.name for file in found.files)]
+            progress.leftovers = [*found.leftovers, *_names(found.files)]
         return progress
 
     @property
@@ -320,6 +330,10 @@ class _Progress:
                 checkpoints.discard(self._directory)
         except Exception as error:  # noqa: BLE001  # it is only old: nothing resumes from it but this task instance
             log.warning("The checkpoint could not be removed (%s).", type(error).__name__)
+
+
+def _names(files: Iterable[PartFile]) -> list[str]:
+    return [name for file in files for name in file.names]
 
 
 def _warn_of_new_key(before: Manifest | None, key_id: str | None) -> None:

@@ -16,7 +16,8 @@ PartName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,2
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_PART = re.compile(r"part-\d{8}T\d{6}Z-[0-9a-f]{8}-\d{5,}\.(jsonl|csv|parquet)(\.gz|\.zst)?")
+_NUMBERED = r"-\d{8}T\d{6}Z-[0-9a-f]{8}-\d{5,}"
+_PART = re.compile(rf"part{_NUMBERED}\.(jsonl|csv|parquet)(\.gz|\.zst)?|file{_NUMBERED}\.pdf")
 _UNFINISHED = re.compile(rf"\.(_probe|_manifest\.json|_checkpoint\.json|{_PART.pattern})\.[0-9a-f]{{32}}\.tmp")
 
 
@@ -58,10 +59,10 @@ def _unreadable(error: Exception) -> UnreadableDocument:
 
 
 def is_part(name: str) -> bool:
-    """Whether this package gives such names to parts."""
+    """Whether this package gives such names to parts and their attachments."""
     return _PART.fullmatch(name) is not None
 
 
 def is_written_by_us(name: str) -> bool:
-    """Whether this package gives such names to parts or to files that are not finished."""
+    """Whether this package gives such names to parts, attachments or files that are not finished."""
     return is_part(name) or _UNFINISHED.fullmatch(name) is not None

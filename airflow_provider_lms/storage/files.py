@@ -142,6 +142,15 @@ def size_of(path: ObjectStoragePath) -> int:
     return _read(path, lambda fs: int(fs.info(path.path)["size"]))
 
 
+def sizes_in(directory: ObjectStoragePath) -> dict[str, int]:
+    """The sizes of the files in a folder in bytes, by name.
+
+    :raises StorageError: the store cannot be read.
+    """
+    found = _read(directory, lambda fs: fs.ls(directory.path, detail=True))
+    return {str(each["name"]).rpartition("/")[2]: int(each["size"]) for each in found if each["type"] == "file"}
+
+
 def exists(path: ObjectStoragePath) -> bool:
     """Whether there is such a file.
 

@@ -53,6 +53,18 @@ class TaskInstanceKey:
         )
 
 
+class AttachedFile(msgspec.Struct, kw_only=True):
+    """A file that a record of a part names, such as a PDF.
+
+    :param name: the file's name in the dataset's folder.
+    :param sha256: the digest of its bytes.
+    """
+
+    name: PartName
+    bytes: Count
+    sha256: str
+
+
 class PartFile(msgspec.Struct, kw_only=True):
     """One finished part of a dataset.
 
@@ -62,6 +74,7 @@ class PartFile(msgspec.Struct, kw_only=True):
     :param watermark_known: False if a record has a value there that does not fit the field.
     :param consistent: False if records came or went while the listing was read.
     :param new_fields: the fields that are not declared, and that records so far have in ``_extra``.
+    :param attachments: the files that its records name.
     """
 
     name: PartName
@@ -72,6 +85,12 @@ class PartFile(msgspec.Struct, kw_only=True):
     watermark_known: bool = True
     consistent: bool = True
     new_fields: list[str] = []
+    attachments: list[AttachedFile] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the part and of its attachments."""
+        return [self.name, *(each.name for each in self.attachments)]
 
 
 class Manifest(msgspec.Struct, kw_only=True):
@@ -93,7 +112,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         manifest is of version 1 and has no watermark.
     :param watermark: the greatest value in that column, from where a later run can continue. None if it is not known of
         every record.
-    :param previous: parts of the dataset before, which are removed with the next commit.
+    :param previous: parts of the dataset before and their attachments, which are removed with the next commit.
     """
 
     version: int = VERSION
@@ -139,8 +158,9 @@ def read_manifest(location: Location) -> dict[str, Any]:
         went while they were read), ``new_fields`` (sent by the LMS, not declared, and kept in ``_extra``),
         ``hash_key_id`` (tells with which secret columns were hashed), ``watermark_field``, ``watermark`` (RFC 3339 in
         UTC; None if no record has one, or if a value could not be read), ``files``, each with ``name``, ``records``,
-        ``bytes``, ``sha256``, its own ``watermark``, ``watermark_known``, ``consistent`` and ``new_fields``, and
-        ``previous``, the parts of the dataset before.
+        ``bytes``, ``sha256``, its own ``watermark``, ``watermark_known``, ``consistent``, ``new_fields`` and
+        ``attachments`` (the files that its records name, each with ``name``, ``bytes`` and ``sha256``), and
+        ``previous``, the files of the dataset before.
     :raises FileNotFoundError: no dataset was committed there.
     :raises ManifestError: the manifest cannot be read; a ``ValueError``.
     :raises StorageError: the folder cannot be read: its connection, its permissions; an ``OSError``.

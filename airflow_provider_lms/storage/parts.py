@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.durations import describe_duration
-from airflow_provider_lms.storage.files import child, size_of, write_whole
-from airflow_provider_lms.storage.manifest import PartFile
+from airflow_provider_lms.storage.files import child, size_of, sizes_in, write_whole
+from airflow_provider_lms.storage.manifest import AttachedFile, PartFile
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.records import Record
+    from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.formats import Format
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class PartOptions:
     to twice the size or age.
 
     :param format: how records become bytes.
-    :param part_bytes: size in bytes at which a part is full.
+    :param part_bytes: size in bytes at which a part is full, together with its attachments.
     :param part_seconds: age in seconds at which a part is full.
     """
 
@@ -56,6 +57,7 @@ class PartWriter:
     :param watermark: the attribute whose greatest value each part notes, if there is one.
     :param files: parts that an earlier attempt has finished.
     :param pages: how many pages these hold.
+    :param attachments: writes the files that records name, if they name any.
     :param on_safe_point: called with a continuation when finished parts hold everything up to there, and reading could
         resume there.
     """
@@ -71,6 +73,7 @@ class PartWriter:
         watermark: str | None = None,
         files: Iterable[PartFile] = (),
         pages: int = 0,
+        attachments: Attachments | None = None,
         on_safe_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._directory = directory
@@ -79,6 +82,7 @@ class PartWriter:
         self._record = record
         self._progress = _ProgressLog(label)
         self._watermark = watermark
+        self._attachments = attachments
         self._on_safe_point = on_safe_point
         self._part: _Part | None = None
         self._last: Page[Any] | None = None
@@ -129,8 +133,8 @@ class PartWriter:
         if page.records or not page.consistent:
             if self._part is None:
                 self._part = self._open_part()
-            self._part.add(page)
-        size = 0 if self._part is None else self._part.bytes
+            self._part.add(page, [] if self._attachments is None else self._attachments.take_new())
+        size = 0 if self._part is None else self._part.bytes + self._part.attached_bytes
         age = clock.monotonic() - self._safe_at
         fill = max(size / self._parts.part_bytes, age / self._parts.part_seconds)
         if fill >= (_OVERFULL if page.next is not None and self._continuation is None else 1):
@@ -156,11 +160,17 @@ class PartWriter:
 
 
 def are_complete(directory: ObjectStoragePath, files: Iterable[PartFile]) -> bool:
-    """Whether all of these finished parts are there, in their full size."""
+    """Whether all of these finished parts are there with their attachments, in their full size."""
+    files = list(files)
     try:
-        return all(size_of(child(directory, file.name)) == file.bytes for file in files)
+        if not all(size_of(child(directory, file.name)) == file.bytes for file in files):
+            return False
     except FileNotFoundError:
         return False
+    # There may be many of them. Listing the folder takes one request for 1,000.
+    attached = [each for file in files for each in file.attachments]
+    sizes = sizes_in(directory) if attached else {}
+    return all(sizes.get(each.name) == each.bytes for each in attached)
 
 
 class _ProgressLog:
@@ -224,8 +234,10 @@ class _Part:
         self._latest: datetime | None = None
         self._watermark_known = self._consistent = True
         self._new_fields: Set[str] = frozenset()
+        self._attached: list[AttachedFile] = []
         self.records = 0
         self.bytes = 0
+        self.attached_bytes = 0
         self._encoder = parts.format.encoder(self, record)
 
     def write(self, content: bytes) -> int:
@@ -240,8 +252,10 @@ class _Part:
     def tell(self) -> int:
         return self.bytes
 
-    def add(self, page: Page[Any]) -> None:
+    def add(self, page: Page[Any], attached: Sequence[AttachedFile]) -> None:
         self._encoder.write(page.records)
+        self._attached += attached
+        self.attached_bytes += sum(each.bytes for each in attached)
         self.records += len(page.records)
         self._consistent = self._consistent and page.consistent
         self._new_fields |= page.new_fields
@@ -262,6 +276,7 @@ class _Part:
             watermark_known=self._watermark_known,
             consistent=self._consistent,
             new_fields=sorted(self._new_fields),
+            attachments=self._attached,
         )
 
     def abandon(self, error: BaseException) -> None:

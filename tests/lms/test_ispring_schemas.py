@@ -88,6 +88,7 @@ NOT_IN_THE_SCHEMA = {
     "contents": {"viewType"},
     "learning_tracks": {"viewType"},
     "enrollments": {"issuedCertificateId", "certIssueDate", "certExpiryDate"},
+    "certificates": {"downloadedFile"},
     "group_members": {"userId"},
     "active_users": {"userId"},
     "training_participants": {"userId"},

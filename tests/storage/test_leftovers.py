@@ -21,6 +21,8 @@ LEFT = [
     "part-20260101T000000Z-0123abcd-00000.jsonl",
     "part-20260101T000000Z-0123abcd-00017.csv.gz",
     "part-20260101T000000Z-0123abcd-123456.parquet",
+    "file-20260101T000000Z-0123abcd-00003.pdf",
+    ".file-20260101T000000Z-0123abcd-00003.pdf.0123456789abcdef0123456789abcdef.tmp",
     ".part-20260101T000000Z-0123abcd-00000.jsonl.zst.0123456789abcdef0123456789abcdef.tmp",
     "._manifest.json.0123456789abcdef0123456789abcdef.tmp",
     "._checkpoint.json.0123456789abcdef0123456789abcdef.tmp",
@@ -28,6 +30,8 @@ LEFT = [
 ]
 SOMEBODY_ELSES = [
     "part-00000.jsonl",
+    "file-00003.pdf",
+    "file-20260101T000000Z-0123abcd-00003.jsonl",
     "part-20260101T000000Z-0123abcd-00000.jsonl.bak",
     "my-part-20260101T000000Z-0123abcd-00000.jsonl",
     ".another.tmp",

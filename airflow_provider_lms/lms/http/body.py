@@ -23,7 +23,15 @@ class BodyCutOff(BodyError):
 
 
 def read_body(chunks: Iterable[bytes], content_encoding: str, max_bytes: int) -> bytes:
-    """The whole body, decompressed.
+    """The whole body, decompressed. See :func:`stream_body`."""
+    body = io.BytesIO()  # its getvalue() makes no copy, unlike bytes(bytearray)
+    for piece in stream_body(chunks, content_encoding, max_bytes):
+        body.write(piece)
+    return body.getvalue()
+
+
+def stream_body(chunks: Iterable[bytes], content_encoding: str, max_bytes: int) -> Iterator[bytes]:
+    """The body, decompressed, piece by piece.
 
     A few hundred bytes may decompress to gigabytes. So data is decompressed in steps that never exceed the limit, and
     only one level of compression is accepted.
@@ -33,13 +41,13 @@ def read_body(chunks: Iterable[bytes], content_encoding: str, max_bytes: int) ->
     :param max_bytes: the largest size, decompressed.
     :raises BodyError: the body is too large, incomplete, or compressed in another way than ``gzip`` or ``deflate``.
     """
-    body = io.BytesIO()  # its getvalue() makes no copy, unlike bytes(bytearray)
+    size = 0
     coding = _coding(content_encoding)
     for piece in _decompressed(chunks, coding) if coding else chunks:
-        if body.tell() + len(piece) > max_bytes:
+        size += len(piece)
+        if size > max_bytes:
             raise BodyTooLarge("the body is too large.")
-        body.write(piece)
-    return body.getvalue()
+        yield piece
 
 
 def _coding(content_encoding: str) -> str:

@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 _READ_BUFFER = 65_536
 
 
+class AddressRefused(Exception):
+    """No address of a host may be connected to. It is no OSError, which urllib3 would take for an outage."""
+
+
 class TooManyBytes(Exception):
     """More bytes have arrived in one exchange than are allowed."""
 
@@ -79,18 +83,30 @@ class Deadline:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def connect(
-        self, host: str, port: int, options: SocketOptions | None, source_address: tuple[str, int] | None
+        self,
+        host: str,
+        port: int,
+        options: SocketOptions | None,
+        source_address: tuple[str, int] | None,
+        may_connect: Callable[[str], bool] | None = None,
     ) -> socket.socket:
         """A connection to the first address that accepts one.
 
         urllib3 gives every address of a host the whole timeout; here they share it, so that one that never answers
         leaves time for the next. The operating system's resolver keeps its own time limit.
 
+        :param may_connect: tells which addresses may be used; None allows all. It is asked about the very addresses
+            that are connected to, so a name that has another address a moment later does not get around it.
         :raises TimeoutError: there is no time left.
+        :raises AddressRefused: no address may be used.
         :raises OSError: no address accepts a connection.
         """
         failed: OSError | None = None
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if may_connect is not None:
+            found = [each for each in found if may_connect(str(each[4][0]))]
+            if not found:
+                raise AddressRefused
         for untried, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
             sock = socket.socket(family, kind, protocol)
             try:

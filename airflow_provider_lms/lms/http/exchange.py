@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import requests
@@ -12,13 +13,14 @@ from airflow_provider_lms.lms.errors import (
     LmsBadRequest,
     LmsBrokenPage,
     LmsError,
+    LmsFileError,
     LmsGarbledResponse,
     LmsTruncatedPage,
     LmsUnavailable,
 )
 from airflow_provider_lms.lms.http import headers
-from airflow_provider_lms.lms.http.body import BodyCutOff, BodyError, BodyTooLarge, read_body
-from airflow_provider_lms.lms.http.deadline import Deadline, TooManyBytes
+from airflow_provider_lms.lms.http.body import BodyCutOff, BodyError, BodyTooLarge, read_body, stream_body
+from airflow_provider_lms.lms.http.deadline import AddressRefused, Deadline, TooManyBytes
 from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.session import open_session
 
@@ -30,6 +32,7 @@ DEFAULT_MAX_BODY_BYTES = 268_435_456
 _CHUNK = 65_536
 # For headers, which http.client limits, and for what chunked encoding adds.
 _BYTES_AROUND_BODY = 8_388_608
+_REDIRECTS = (301, 302, 303, 307, 308)
 _TRUNCATED = "the connection ended before the body was complete"
 
 
@@ -43,6 +46,7 @@ class Exchanger:
     :param accept: the ``Accept`` header.
     :param timeout: seconds that one exchange may take, from connecting to the last byte.
     :param max_body_bytes: the largest body, decompressed.
+    :param may_connect: for hosts that a response has named; see :func:`open_session`.
     """
 
     def __init__(
@@ -51,13 +55,14 @@ class Exchanger:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+        may_connect: Callable[[str], bool] | None = None,
     ) -> None:
         self.timeout = timeout
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
         self._deadline = Deadline()
         self._environments: dict[str, dict[str, Any]] = {}
         self._on_sent: Callable[[], None] = _nothing
-        self._session = open_session(accept, self._deadline, lambda: self._on_sent())
+        self._session = open_session(accept, self._deadline, lambda: self._on_sent(), may_connect)
 
     def send(
         self,
@@ -81,10 +86,41 @@ class Exchanger:
         :raises LmsError: there is no response, or its body cannot be read.
         """
         self._on_sent = on_sent
-        self._deadline.start(self.timeout, self._max_body_bytes + _BYTES_AROUND_BODY)
         prepared = self._prepare(method, url, call, params, form, json, header)
+        with self._typed_errors(call, url):
+            found = self._open(prepared)
+            with found:
+                return _response(found, call, self._body(found, call))
+
+    @contextmanager
+    def stream(self, url: str, call: str, header: Mapping[str, str]) -> Iterator[tuple[Response, Iterator[bytes]]]:
+        """Send ``GET``, and hand over the body of a success piece by piece, in place of ``Response.body``.
+
+        :return: the response, and the pieces. What the caller raises while it uses them stays as it is.
+        :raises LmsError: as :meth:`send`; also while the pieces are read.
+        """
+        self._on_sent = _nothing
+        prepared = self._prepare("GET", url, call, (), None, None, header)
+        with self._typed_errors(call, url):
+            found = self._open(prepared)
+        with found:
+            if 200 <= found.status_code < 300:
+                yield _response(found, call, b""), self._pieces(found, call)
+                return
+            redirect = found.headers.get("Location") if found.status_code in _REDIRECTS else None
+            with self._typed_errors(call, url):
+                response = _response(found, call, self._body(found, call), redirect)
+            yield response, iter(())
+
+    def _pieces(self, found: requests.Response, call: str) -> Iterator[bytes]:
+        with self._typed_errors(call, found.url), self._body_errors(found, call):
+            yield from stream_body(_chunks(found), found.headers.get("Content-Encoding", ""), self.max_body_bytes)
+
+    @contextmanager
+    def _typed_errors(self, call: str, url: str) -> Iterator[None]:
+        """Turn whatever is raised while a server is talked to into an :class:`LmsError`."""
         try:
-            return self._exchange(prepared, call)
+            yield
         except LmsError:
             raise
         except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
@@ -99,6 +135,8 @@ class Exchanger:
             ) from None
         except (BodyTooLarge, TooManyBytes):
             raise self._too_large(call) from None
+        except AddressRefused:
+            raise address_refused(call, headers.host_of(url)) from None
         except requests.ConnectionError as error:
             raise LmsUnavailable(_no_connection(call, headers.host_of(url), error)) from None
         except Exception as error:  # noqa: BLE001
@@ -137,22 +175,14 @@ class Exchanger:
                 "connection, has characters that HTTP does not allow."
             ) from None
 
-    def _exchange(self, prepared: requests.PreparedRequest, call: str) -> Response:
-        url = prepared.url or ""
-        with self._session.send(
+    def _open(self, prepared: requests.PreparedRequest) -> requests.Response:
+        self._deadline.start(self.timeout, self.max_body_bytes + _BYTES_AROUND_BODY)
+        return self._session.send(
             prepared,
             timeout=self.timeout,
             allow_redirects=False,  # a redirect may lead to another host, and the token must not follow
-            **self._environment(url),
-        ) as found:
-            return Response(
-                call=call,
-                status=found.status_code,
-                content_type=headers.parse_media_type(found.headers.get("Content-Type")),
-                body=self._body(found, call),
-                retry_after=headers.parse_retry_after(found.headers.get("Retry-After")),
-                location=headers.redirect_host(found.headers.get("Location"), headers.host_of(url)),
-            )
+            **self._environment(prepared.url or ""),
+        )
 
     def _environment(self, url: str) -> dict[str, Any]:
         """The proxy and the CA bundle that the environment names.
@@ -168,18 +198,27 @@ class Exchanger:
         return found
 
     def _body(self, found: requests.Response, call: str) -> bytes:
-        length = headers.parse_length(found.headers.get("Content-Length"))
         try:
-            if length is not None and length > self._max_body_bytes:
-                raise BodyTooLarge
-            return read_body(_chunks(found), found.headers.get("Content-Encoding", ""), self._max_body_bytes)
-        except BodyCutOff as error:
-            raise LmsTruncatedPage(f"{call}: {error} Nothing from this page was kept.", found.status_code) from None
-        except (BodyError, TooManyBytes) as error:
+            with self._body_errors(found, call):
+                return read_body(_chunks(found), found.headers.get("Content-Encoding", ""), self.max_body_bytes)
+        except (BodyError, TooManyBytes, LmsGarbledResponse):
             if not 200 <= found.status_code < 300:
                 return b""  # the status says enough, and an outage must stay one
-            if isinstance(error, BodyTooLarge | TooManyBytes):
-                raise
+            raise
+
+    @contextmanager
+    def _body_errors(self, found: requests.Response, call: str) -> Iterator[None]:
+        """Turn what is raised while a body is read into an :class:`LmsError`, except that the body is too large."""
+        length = headers.parse_length(found.headers.get("Content-Length"))
+        try:
+            if length is not None and length > self.max_body_bytes:
+                raise BodyTooLarge
+            yield
+        except BodyCutOff as error:
+            raise LmsTruncatedPage(f"{call}: {error} Nothing from this page was kept.", found.status_code) from None
+        except (BodyTooLarge, TooManyBytes):
+            raise
+        except BodyError as error:
             raise LmsGarbledResponse(f"{call}: {error} Nothing from this page was kept.", found.status_code) from None
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.SSLError):
             raise
@@ -191,10 +230,27 @@ class Exchanger:
 
     def _too_large(self, call: str) -> LmsBrokenPage:
         return LmsBrokenPage(
-            f"{call}: the response is larger than 'max_body_bytes' ({self._max_body_bytes:,}). If the LMS really sends "
+            f"{call}: the response is larger than 'max_body_bytes' ({self.max_body_bytes:,}). If the LMS really sends "
             "pages of this size, lower the page size or raise 'max_body_bytes' in the connection. "
             "Nothing from this page was kept."
         )
+
+
+def address_refused(call: str, host: str) -> LmsFileError:
+    """The error for a file on a host that is no part of the internet, such as a cloud's metadata service."""
+    return LmsFileError(f"{call}: {host} is not a public address, so no file is fetched from there. Nothing was sent.")
+
+
+def _response(found: requests.Response, call: str, body: bytes, redirect: str | None = None) -> Response:
+    return Response(
+        call=call,
+        status=found.status_code,
+        content_type=headers.parse_media_type(found.headers.get("Content-Type")),
+        body=body,
+        retry_after=headers.parse_retry_after(found.headers.get("Retry-After")),
+        location=headers.redirect_host(found.headers.get("Location"), headers.host_of(found.url)),
+        redirect=redirect,
+    )
 
 
 def _no_connection(call: str, host: str, error: requests.ConnectionError) -> str:

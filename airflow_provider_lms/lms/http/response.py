@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from airflow_provider_lms.lms.errors import (
@@ -34,6 +34,7 @@ class Response:
     :param body: the whole body, decompressed.
     :param retry_after: seconds that the LMS asks to wait, if it does.
     :param location: the host that a redirect names, if this is a redirect.
+    :param redirect: the whole address that a redirect names, if it may be followed. It may be a secret.
     """
 
     call: str
@@ -42,6 +43,7 @@ class Response:
     body: bytes
     retry_after: float | None = None
     location: str | None = None
+    redirect: str | None = field(default=None, repr=False)
 
     @property
     def is_web_page(self) -> bool:
@@ -91,3 +93,10 @@ def error_of_status(
     if status == HTTPStatus.BAD_REQUEST:
         return LmsInvalidValue(f"{call}: HTTP 400. The LMS rejected a parameter of the request.", status)
     return LmsUnknownError(f"{call}: HTTP {status}, which is not documented for this LMS.", status)
+
+
+def with_retry_after(error: LmsError, response: Response) -> LmsError:
+    """The error, with the time that the LMS asks to wait in an outage."""
+    if isinstance(error, LmsUnavailable) and error.retry_after is None:
+        error.retry_after = response.retry_after
+    return error

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -18,15 +19,21 @@ from airflow_provider_lms import __version__
 from airflow_provider_lms.lms.http.deadline import Deadline, DeadlineResponse
 
 
-def open_session(accept: str, deadline: Deadline, on_sent: Callable[[], None]) -> requests.Session:
+def open_session(
+    accept: str, deadline: Deadline, on_sent: Callable[[], None], may_connect: Callable[[str], bool] | None = None
+) -> requests.Session:
     """A session with connections of its own.
 
     :param accept: the ``Accept`` header.
     :param deadline: what each exchange keeps to. A SOCKS proxy keeps to it only roughly: its own handshake has the
         timeout that the request is sent with.
     :param on_sent: called when all bytes of a request are on their way.
+    :param may_connect: for hosts that a response has named: tells which IP addresses may be connected to. Then no
+        cookie is kept or sent either. None trusts all hosts. Behind a proxy, only the proxy knows the addresses.
     """
     session = _Session()
+    if may_connect is not None:
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     # Without an auth of its own, requests would let a ~/.netrc entry replace the Authorization header.
     session.auth = lambda request: request
     session.headers.update(
@@ -38,7 +45,7 @@ def open_session(accept: str, deadline: Deadline, on_sent: Callable[[], None]) -
         }
     )
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(deadline, on_sent))
+        session.mount(scheme, _Adapter(deadline, on_sent, may_connect))
     return session
 
 
@@ -52,13 +59,16 @@ class _Session(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, deadline: Deadline, on_sent: Callable[[], None]) -> None:
+    def __init__(
+        self, deadline: Deadline, on_sent: Callable[[], None], may_connect: Callable[[str], bool] | None
+    ) -> None:
         self._options: dict[str, Any] = {"deadline": deadline, "on_sent": on_sent}
+        self._may_connect = may_connect
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self._pool_classes()
+        self.poolmanager.pool_classes_by_scheme = self._pool_classes(may_connect=self._may_connect)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **options)
@@ -80,15 +90,23 @@ class _Adapter(HTTPAdapter):
         response.url = req.url or ""
         return response
 
-    def _pool_classes(self) -> dict[str, Any]:
+    def _pool_classes(self, **more: Any) -> dict[str, Any]:
         # A pool hands what it does not know on to its connections.
-        return {"http": partial(_HttpPool, **self._options), "https": partial(_HttpsPool, **self._options)}
+        options = {**self._options, **more}
+        return {"http": partial(_HttpPool, **options), "https": partial(_HttpsPool, **options)}
 
 
 class _HttpConnection(HTTPConnection):
-    def __init__(self, *args: Any, deadline: Deadline, on_sent: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        deadline: Deadline,
+        on_sent: Callable[[], None],
+        may_connect: Callable[[str], bool] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
-        self._deadline, self._on_sent = deadline, on_sent
+        self._deadline, self._on_sent, self._may_connect = deadline, on_sent, may_connect
         self.response_class = partial(DeadlineResponse, deadline=deadline)  # type: ignore[assignment]
 
     def request(self, *args: Any, **options: Any) -> None:
@@ -98,7 +116,9 @@ class _HttpConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         """As urllib3 does it, within the deadline."""
         try:
-            sock = self._deadline.connect(self._dns_host, self.port or 0, self.socket_options, self.source_address)
+            sock = self._deadline.connect(
+                self._dns_host, self.port or 0, self.socket_options, self.source_address, self._may_connect
+            )
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except UnicodeError as error:  # a host name that the DNS cannot have

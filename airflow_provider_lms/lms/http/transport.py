@@ -8,14 +8,16 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused, LmsUnavailable
+from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused
 from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
+from airflow_provider_lms.lms.http.download import Downloader, ErrorOf, Exchange, Store
 from airflow_provider_lms.lms.http.exchange import DEFAULT_MAX_BODY_BYTES, DEFAULT_TIMEOUT, Exchanger, Params
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter, RateLimits, RetryAfter
-from airflow_provider_lms.lms.http.response import Response, error_of_status
+from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -65,6 +67,7 @@ class Transport:
         self._retry = RetryPolicy() if retry is None else retry
         self._on_token = on_token
         self._reported_token: str | None = None
+        self._downloader: Downloader | None = None
         self._prefetched: _Prefetched | None = None
         self._prefetch_thread: ThreadPoolExecutor | None = None
 
@@ -97,7 +100,7 @@ class Transport:
         def attempt() -> Response:
             nonlocal prefetched
             first, prefetched = prefetched, None
-            return self._authorized(call, path, params, first)
+            return self._authorized(call, self._exchange(call, path, params), self._error_of, first)
 
         return self._retry.run(attempt) if retry else attempt()
 
@@ -116,7 +119,29 @@ class Transport:
         :param body: becomes the JSON body.
         """
         prefetched = self._take_prefetched(path, (), body)
-        return self._authorized(_call_name(shown_path or path, page, "POST"), path, (), prefetched, body=body)
+        call = _call_name(shown_path or path, page, "POST")
+        return self._authorized(call, self._exchange(call, path, (), body), self._error_of, prefetched)
+
+    def download(self, url: str, name: str, start: bytes, store: Store) -> None:
+        """Fetch a file from an address that the LMS has named in a response, in flat memory.
+
+        Only the API's own origin gets the access token and counts toward the account's limit. The connection's timeout
+        and the largest body apply to each request, also to those that follow a redirect.
+
+        :param url: its address. It may be a secret, so no message contains it.
+        :param name: what it is, for messages.
+        :param start: the bytes that each file of this kind begins with.
+        :param store: takes the pieces of the file; called again for each new attempt.
+        :raises LmsFileError: the address must not be used, or there is no such file.
+        """
+        self._drop_prefetched()
+        if self._downloader is None:
+            timeout, max_bytes = self._exchanger.timeout, self._exchanger.max_body_bytes
+            foreign = partial(Exchanger, "*/*", timeout=timeout, max_body_bytes=max_bytes)
+            self._downloader = Downloader(
+                self.base_url, self._exchanger, self._authorized, lambda check: foreign(may_connect=check)
+            )
+        self._retry.run(partial(self._downloader.fetch, url, name, start, store))
 
     def retrying(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
@@ -168,6 +193,8 @@ class Transport:
             if self._prefetch_thread is not None:
                 self._prefetch_thread.shutdown(wait=is_over)
             self._exchanger.close()
+            if self._downloader is not None:
+                self._downloader.close()
             self._rate_limiter.cancel()
 
     def disguise(self, text: str) -> str:
@@ -184,20 +211,19 @@ class Transport:
         self._rate_limiter.lift_lock()
         self._tokens.lift_lock()
 
+    def _exchange(self, call: str, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
+        return lambda header: self._exchanger.send(
+            _method(body), self.base_url + path, call, params=params, json=body, header=header
+        )
+
     def _authorized(
-        self,
-        call: str,
-        path: str,
-        params: Params,
-        prefetched: _Prefetched | None = None,
-        *,
-        body: Mapping[str, object] | None = None,
+        self, call: str, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
     ) -> Response:
         token = self._token()[0] if prefetched is None else prefetched.token
         renewed = False
         while True:
             try:
-                return self._send(call, path, params, token, prefetched, body)
+                return self._send(call, exchange, error_of, token, prefetched)
             except LmsTokenRefused:
                 if renewed:
                     raise
@@ -206,30 +232,20 @@ class Transport:
                 prefetched = None
 
     def _send(
-        self,
-        call: str,
-        path: str,
-        params: Params,
-        token: str,
-        prefetched: _Prefetched | None,
-        body: Mapping[str, object] | None,
+        self, call: str, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
     ) -> Response:
         if prefetched is None and (not_now := self._rate_limiter.acquire()) is not None:
             raise _limited(call, not_now)
         try:
-            if prefetched is None:
-                url, header = self.base_url + path, self._authorization(token)
-                response = self._exchanger.send(_method(body), url, call, params=params, json=body, header=header)
-            else:
-                response = prefetched.response.result()
+            response = exchange(self._authorization(token)) if prefetched is None else prefetched.response.result()
         finally:
             self._rate_limiter.release()
-        error = self._error_of(response)
+        error = error_of(response)
         if error is None:
             return response
         if isinstance(error, LmsRateLimited):
             error.retry_after = self._rate_limiter.block(error.retry_after)
-        raise _with_retry_after(error, response)
+        raise with_retry_after(error, response)
 
     def _take_prefetched(
         self, path: str, params: Params, body: Mapping[str, object] | None = None
@@ -280,7 +296,7 @@ class Transport:
             try:
                 token = self._grant.token(response)
             except LmsError as error:
-                raise _with_retry_after(error, response) from None
+                raise with_retry_after(error, response) from None
             if not is_sendable(token.value):
                 raise LmsAuthError(
                     f"{call}: the access token has characters that an HTTP header cannot carry. "
@@ -320,10 +336,3 @@ def _limited(call: str, not_now: RetryAfter) -> LmsRateLimited:
     seconds = round(not_now.seconds, 3)
     message = f"{call}: {not_now.reason} for another {math.ceil(seconds)} s."
     return LmsRateLimited(message, retry_after=seconds, locked=not_now.locked)
-
-
-def _with_retry_after(error: LmsError, response: Response) -> LmsError:
-    """The error, with the time that the LMS asks to wait in an outage."""
-    if isinstance(error, LmsUnavailable) and error.retry_after is None:
-        error.retry_after = response.retry_after
-    return error

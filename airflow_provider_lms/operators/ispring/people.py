@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOperator, ISpringExtractOptions
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.activity import Certificate
     from airflow_provider_lms.lms.ispring.listings.organization import Department
     from airflow_provider_lms.lms.ispring.listings.people import Enrollment, EnrollmentFilters, User
     from airflow_provider_lms.lms.ispring.reads import UsersFilters
     from airflow_provider_lms.lms.listing.page import Page
+    from airflow_provider_lms.lms.listing.projection import ColumnChoice
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.storage.attachments import Attachments
+
+_FILE = "downloadedFile"
 
 
 class ISpringUsersOperator(ISpringExtractOperator):
@@ -165,11 +172,17 @@ class ISpringCertificatesOperator(ISpringExtractOperator):
     :param course_ids: courses.
     :param learner_ids: learners, by their user ids.
     :param enrollment_ids: enrollments.
+    :param download: store each certificate's PDF in the dataset's folder, which ``output_path`` names. The column
+        ``downloadedFile`` holds the name of the file. ``url`` and ``_extra`` are left out, unless ``columns`` names
+        them. The connection's ``timeout`` and ``max_body_bytes`` apply to each file.
 
     Example::
 
         ISpringCertificatesOperator(
-            task_id="certificates", course_ids="{{ params.course_id }}", output_path="s3://lake/lms/certificates"
+            task_id="certificates",
+            course_ids="{{ params.course_id }}",
+            download=True,
+            output_path="s3://lake/lms/certificates",
         )
     """
 
@@ -186,12 +199,14 @@ class ISpringCertificatesOperator(ISpringExtractOperator):
         course_ids: Ids = None,
         learner_ids: Ids = None,
         enrollment_ids: Ids = None,
+        download: bool = False,
         **common: Unpack[ISpringExtractOptions],
     ) -> None:
         super().__init__(**common)
         self.course_ids = course_ids
         self.learner_ids = learner_ids
         self.enrollment_ids = enrollment_ids
+        self.download = download
 
     def declaration(self) -> Listing[Any]:
         from airflow_provider_lms.lms.ispring.listings.activity import CERTIFICATES
@@ -207,7 +222,49 @@ class ISpringCertificatesOperator(ISpringExtractOperator):
         }
 
     def query(self) -> Mapping[str, object]:
-        return {**self.filters(), **super().query()}
+        return {**self.filters(), "download": self.download or None, **super().query()}
+
+    def check_parameters(self) -> None:
+        from airflow_provider_lms.lms.parameters import parse_choice
+
+        parse_choice("download", self.download, (False, True))
+        if self.download and self.output_path is None:
+            raise ValueError("download: the files need a folder. Set output_path.")
+
+    def column_choice(self) -> ColumnChoice | None:
+        from airflow_provider_lms.lms.listing.projection import ColumnChoice
+
+        choice = super().column_choice()
+        if not self.download:
+            return choice
+        choice = choice or ColumnChoice()
+        kept = choice.columns
+        if (kept is not None and _FILE not in kept) or _FILE in (*choice.drop_columns, *choice.hash_columns):
+            raise ValueError(f"download: nobody could find the files without the column {_FILE!r}. Keep it as it is.")
+        # The address may be a secret, and nobody needs it any more.
+        if kept is not None or "url" in choice.hash_columns:
+            return choice
+        return replace(choice, drop_columns=(*choice.drop_columns, "url"))
+
+    def attachments(self, directory: ObjectStoragePath) -> Attachments | None:
+        from airflow_provider_lms.storage.attachments import Attachments
+
+        return Attachments(directory, ".pdf") if self.download else None
+
+    def attach(
+        self, client: ISpringLearnClient, pages: Iterator[Page[Certificate]], attachments: Attachments
+    ) -> Iterator[Page[Certificate]]:
+        for page in pages:
+            for certificate in page.records:
+                certificate.downloaded_file = _download(client, certificate, attachments)
+            yield page
 
     def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[Certificate]]:
         return client.read("certificates", page_size=self.page_size, start=start, **self.filters())
+
+
+def _download(client: ISpringLearnClient, certificate: Certificate, attachments: Attachments) -> str:
+    """Store the PDF of a certificate; return the name of its file."""
+    names: list[str] = []
+    client.download_certificate(certificate, lambda pieces: names.append(attachments.add(pieces)))
+    return names[0]

@@ -53,10 +53,24 @@ class ActiveUser(Record, kw_only=True):
 
 
 class Certificate(Record, kw_only=True):
-    """Where an issued certificate is. Its dates are in ``certificate`` of the enrollment."""
+    """Where an issued certificate is. Its dates are in ``certificate`` of the enrollment.
+
+    ``downloaded_file`` is not the LMS's: ``ISpringCertificatesOperator`` fills it.
+    """
 
     issued_certificate_id: Annotated[Id, about("The certificate.", personal="indirect")]
-    url: Annotated[str, about("The address of the file.", personal="indirect")]
+    url: Annotated[
+        str,
+        about(
+            "The address of the file, which may open it for everybody who knows it. Left out with download=True, "
+            "unless columns names it.",
+            personal="direct",
+        ),
+    ]
+    downloaded_file: Annotated[
+        str | None,
+        about("With download=True: the name of the PDF in the dataset's folder. Otherwise null.", personal="indirect"),
+    ] = None
 
 
 _PERIOD = DateRangeFilter("activity_date", "activityDate")
