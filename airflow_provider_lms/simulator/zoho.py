@@ -58,7 +58,7 @@ class Zoho(ZohoEndpoints):
         super().__init__(world)
         self.limits = Limits() if limits is None else limits
         self.token_life = token_life
-        self.scopes = {"ZOHOPEOPLE.training.READ"}
+        self.scopes = {"ZOHOPEOPLE.training.READ", "ZOHOPEOPLE.forms.READ"}
         self.revoked = False
         self.tokens: list[str] = []
         self.locks = 0

@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_manifest, read_records
+from airflow_provider_lms.vendors import VENDORS
 from dev.standalone import FINISHED, Airflow
 from tests.conftest import RESULTS
+from tests.end_to_end.dags.every_listing import LISTINGS
 from tests.end_to_end.dags.every_size import SIZES
+from tests.end_to_end.dags.waiting import WORLD
+from tests.listings import SINGLE, comparable, values_of, world_rows
 from tests.rows import delivered, present
 
 NO_PAGE = faults.content(lambda _: {"message": "try again later"})
 """A final error. What is not the LMS's own response would be tried again within the task."""
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
 
 WRONG = "a-wrong-secret-9f2c"
 
@@ -36,10 +41,22 @@ class Stage:
         self.output = output
         conf = {"output": f"file://{output}"}
         self.locked = airflow.trigger("locked", conf)  # it waits for a minute, while the others run
+        # Seen here, and not later: on a slow machine the others may take longer than the lock.
+        airflow.wait_until("the lock is met", lambda: self._state_of_locked() in ("deferred", *FINISHED), 120)
+        self.while_locked = self._state_of_locked()
         self.runs = {dag: airflow.run(dag, conf) for dag in ("every_size", "failing", "retried", "zoho_at_once")}
-        self.while_locked = airflow.tasks(self.locked)[0]["state"]
+        self.runs["every_listing"] = airflow.run("every_listing", {**conf, "filters": self.filters()}, timeout=400)
         airflow.wait_until("the lock is over", lambda: airflow.call("GET", self.locked)["state"] in FINISHED, 240)
         self.runs["continues"] = airflow.run("continues", conf)
+
+    def _state_of_locked(self) -> str | None:
+        state: str | None = self.airflow.tasks(self.locked)[0]["state"]
+        return state
+
+    def filters(self) -> dict[str, dict[str, str]]:
+        """What each listing is read with, by the id of its task."""
+        lms = self.simulators["every_listing"]
+        return {task: values_of(lms, vendor, _listing(vendor, name)) for task, (vendor, name) in LISTINGS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +73,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         limits = Limits(window_seconds=1.0, lock_seconds=5.0, token_window_seconds=10.0)
         zoho = stack.enter_context(Simulator(World(users=4, courses=8, modules=1), zoho_limits=limits))
         simulators["zoho"], connections["zoho"] = zoho, zoho.connection("zoho_people")
+        every = stack.enter_context(Simulator(World(users=24, courses=3, modules=2), zoho_limits=Limits(100_000)))
+        every.zoho.page_size = every.zoho.form_page_size = 8
+        simulators["every_listing"] = every
+        connections["every_ispring_listing"] = {**every.connection(), "extra": {"page_size": 15}}
+        connections["every_zoho_listing"] = every.connection("zoho_people")
         connections["rows_refused"]["password"] = WRONG
         simulators["rows_broken"].ispring.fail(RESULTS, NO_PAGE, on=2, times=9)
         simulators["rows_broken_once"].ispring.fail(RESULTS, NO_PAGE, on=6)
@@ -74,6 +96,18 @@ def test_a_dataset_holds_just_the_rows_of_the_world(stage: Stage, name: str) -> 
     assert len(found) == len(expected) == manifest["records"] == (9 if name == "rows_one_by_one" else int(name[5:]))
     assert found == expected
     assert manifest["run"]["run_id"] == stage.runs["every_size"]["dag_run_id"]
+
+
+@pytest.mark.parametrize("task", LISTINGS)
+def test_every_listing_is_read_by_its_name_as_the_world_has_it(stage: Stage, task: str) -> None:
+    assert stage.runs["every_listing"]["state"] == "success"
+    lms, (vendor, name) = stage.simulators["every_listing"], LISTINGS[task]
+    manifest = read_manifest(str(stage.output / task))
+    found = comparable(read_records(str(stage.output / task)))
+    assert found == world_rows(lms, vendor, _listing(vendor, name), stage.filters()[task])
+    assert len(found) == manifest["records"] == 1 if name in SINGLE else len(found) == manifest["records"] >= 2
+    assert (manifest["resource"], manifest["complete"], manifest["consistent"]) == (name, True, True)
+    assert manifest["run"]["run_id"] == stage.runs["every_listing"]["dag_run_id"]
 
 
 def test_airflows_retry_reads_only_what_is_missing(stage: Stage) -> None:
@@ -135,7 +169,7 @@ def test_no_secret_and_no_token_is_anywhere_in_airflow(stage: Stage) -> None:
     """Logs, XCom, rendered fields, serialized DAGs: all that Airflow keeps is in its home, in files and a database."""
     secrets = {WRONG} | {secret for each in stage.simulators.values() for secret in _secrets(each)}
     assert len(secrets) > len(stage.simulators)
-    kept = {path: path.read_bytes() for path in stage.airflow.home.rglob("*") if path.is_file()}
+    kept = _kept(stage)
     assert [(path, secret) for path, content in kept.items() for secret in secrets if secret.encode() in content] == []
     # The account of a task that must have been kept shows that there was something to look through.
     database = b"".join(content for path, content in kept.items() if path.name.startswith("airflow.db"))
@@ -148,8 +182,25 @@ def test_no_learner_is_in_a_log(stage: Stage) -> None:
     private = [*(user.id for user in world.people), *(user.email for user in world.people)]
     private += [user.id for user in stage.simulators["rows_broken"].world.people]
     private += [learner.id for learner in stage.simulators["zoho"].zoho.world.everyone]
+    every = stage.simulators["every_listing"]
+    private += [*(user.id for user in every.world.people), *(user.email for user in every.world.people)]
+    private += [learner.id for learner in every.zoho.world.everyone]
     assert "records to file://" in logs
     assert [each for each in private if each in logs] == []
+
+
+def test_no_learner_of_a_dataset_is_anywhere_in_airflow(stage: Stage) -> None:
+    """Not even in its database: records go into the dataset, and XCom has only the summary."""
+    lms = stage.simulators["every_listing"]
+    given = {value for filters in stage.filters().values() for value in filters.values()}
+    # The first users are those of other DAGs too, which have their ids in the code or their records in XCom.
+    others = lms.world.people[WORLD.users :]
+    private = {*(user.id for user in others), *(user.email for user in others)}
+    private |= {learner.id for learner in lms.zoho.world.everyone} - given
+    assert len(private) == 4 + 4 + 23
+    assert [
+        (path, each) for path, content in _kept(stage).items() for each in private if each.encode() in content
+    ] == []
 
 
 def test_the_command_line_knows_the_provider(stage: Stage) -> None:
@@ -194,6 +245,16 @@ def _entity(row: dict[str, Any]) -> tuple[str, ...]:
     """An entity and its status; learners have other states of the same."""
     ids = ("testId", "assignmentId", "fileId", "contentId", "sessionId", "linkId", "feedbackId")
     return str(next(row[name] for name in ids if row.get(name))), str(row["status"]), str(row["duration"])
+
+
+def _listing(vendor: str, name: str) -> Listing[Any]:
+    found: Listing[Any] = VENDORS[vendor].listings()[name]
+    return found
+
+
+def _kept(stage: Stage) -> dict[Path, bytes]:
+    """All files of Airflow's home."""
+    return {path: path.read_bytes() for path in stage.airflow.home.rglob("*") if path.is_file()}
 
 
 def _secrets(simulator: Simulator) -> list[str]:

@@ -15,7 +15,7 @@ from airflow_provider_lms.lms.ispring.listings import LISTINGS
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.exchange import JSON, XML
 from airflow_provider_lms.simulator.ispring_rows import certificate_of
-from tests.lms.test_every_listing import ispring_ids
+from tests.listings import ispring_ids
 
 Connect = Callable[..., ISpringLearnClient]
 RESULTS = "POST /job-training/sessions/result/list"

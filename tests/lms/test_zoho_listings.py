@@ -36,7 +36,6 @@ def rows_of(client: ZohoPeopleClient, listing: str, **values: Any) -> list[dict[
 
 
 def test_an_employee_has_plain_column_names(lms: Simulator, zoho: ZohoPeopleClient) -> None:
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     first, second, *_ = (record for page in zoho.employees() for record in page.records)
     people, departments = lms.world.people, {each.id: each.name for each in lms.world.departments}
     assert (first.first_name, first.last_name, first.email_id) == (
@@ -54,7 +53,6 @@ def test_an_employee_has_plain_column_names(lms: Simulator, zoho: ZohoPeopleClie
 
 
 def test_employees_come_200_at_a_time_counted_from_1(lms: Simulator, zoho: ZohoPeopleClient) -> None:
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     lms.zoho.form_page_size = 30
     found = [record.erecno for page in zoho.employees() for record in page.records]
     assert found == [next(iter(row)) for row in lms.zoho.rows.employees()]
@@ -66,13 +64,14 @@ def test_employees_come_200_at_a_time_counted_from_1(lms: Simulator, zoho: ZohoP
 
 
 def test_an_account_without_employees_is_empty(lms: Simulator, zoho: ZohoPeopleClient) -> None:
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     none = {"message": "No records found", "errors": {"code": 7024, "message": "No records found"}, "status": 1}
     lms.zoho.fail(EMPLOYEES, faults.content(lambda _: {"response": none}))
     assert [page.records for page in zoho.employees()] == [[]]
 
 
-def test_employees_need_a_scope_of_their_own(zoho: ZohoPeopleClient) -> None:
+def test_employees_need_a_scope_of_their_own(lms: Simulator, zoho: ZohoPeopleClient) -> None:
+    lms.zoho.scopes = {"ZOHOPEOPLE.training.READ"}
+    assert next(zoho.courses()).records
     with pytest.raises(LmsPermissionError, match=r"GET /people/api/forms/.*ZOHOPEOPLE\.forms\.READ"):
         next(zoho.employees())
 
@@ -81,14 +80,12 @@ def test_employees_need_a_scope_of_their_own(zoho: ZohoPeopleClient) -> None:
 def test_a_record_that_is_not_wrapped_in_its_id_breaks_the_page(
     lms: Simulator, zoho: ZohoPeopleClient, result: object
 ) -> None:
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     lms.zoho.fail(EMPLOYEES, faults.content(lambda page: {"response": {**page["response"], "result": result}}))
     with pytest.raises(LmsBrokenPage):
         list(zoho.employees())
 
 
 def test_an_error_beside_the_form_breaks_the_page(lms: Simulator, zoho: ZohoPeopleClient) -> None:
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     lms.zoho.fail(EMPLOYEES, faults.content(lambda page: {**page, "error": "it did not work"}))
     with pytest.raises(LmsBrokenPage, match="also reports an error"):
         list(zoho.employees())

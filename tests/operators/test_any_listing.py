@@ -69,7 +69,6 @@ NAMED: list[Any] = [
 @pytest.mark.parametrize("kind", NAMED)
 def test_a_named_operator_reads_the_same(lms: Simulator, kind: Any) -> None:
     lms.zoho.limits.requests = 100_000
-    lms.zoho.scopes.add("ZOHOPEOPLE.forms.READ")
     task = kind(task_id="t", max_xcom_records=100_000)
     any_listing: Any = ISpringListingOperator if kind.__name__.startswith("ISpring") else ZohoPeopleListingOperator
     found = execute(task)

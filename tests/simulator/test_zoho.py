@@ -176,6 +176,7 @@ def test_ids_and_codes_have_the_types_of_the_vendors_samples(lms: Simulator, ids
 def test_employees_come_from_a_form_with_its_own_scope_and_paging(lms: Simulator) -> None:
     given = token(lms)["access_token"]
     path = "/../../people/api/forms/employee/getRecords"
+    lms.zoho.scopes = {"ZOHOPEOPLE.training.READ"}
     assert get(lms, path, given).json()["response"]["errors"][0]["code"] == 7218
     lms.zoho.scopes = {"ZOHOPEOPLE.forms.READ"}
     whole = get(lms, path, given, sIndex=1, limit=200).json()["response"]
