@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    import threading
 
 
 class Clock:
@@ -29,6 +30,10 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Block this thread."""
         time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Block this thread until the event is set, or for this long."""
+        event.wait(seconds)
 
     async def sleep_async(self, seconds: float) -> None:
         """Suspend this coroutine."""
@@ -65,6 +70,11 @@ def timestamp() -> float:
 def sleep(seconds: float) -> None:
     """Block this thread."""
     _clock.sleep(seconds)
+
+
+def wait(event: threading.Event, seconds: float) -> None:
+    """Block this thread until the event is set, or for this long."""
+    _clock.wait(event, seconds)
 
 
 async def sleep_async(seconds: float) -> None:

@@ -57,15 +57,15 @@ def _reads(vendor: Vendor) -> str:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from airflow_provider_lms.lms.client import LmsClient
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.parameters import DateRange
 {records}
     R = TypeVar("R", bound=Record)
@@ -83,12 +83,12 @@ class TypedReads(LmsClient):
         @overload
         def read(
             self, listing: Listing[R], *, page_size: int | None = ..., start: str | None = ..., **values: object
-        ) -> Iterator[Page[R]]: ...
+        ) -> Reading[R]: ...
 
         @overload
         def read(
             self, listing: str, *, page_size: int | None = ..., start: str | None = ...
-        ) -> Iterator[Page[Any]]: ...
+        ) -> Reading[Any]: ...
 
         def read(
             self,
@@ -97,7 +97,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: object,
-        ) -> Iterator[Page[Any]]: ...
+        ) -> Reading[Any]: ...
 '''
 
 
@@ -184,7 +184,7 @@ def _read_overload(listing: Listing[Any]) -> str:
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[{_class(listing)}Filters],
-        ) -> Iterator[Page[{listing.record.__name__}]]: ...
+        ) -> Reading[{listing.record.__name__}]: ...
 """
 
 

@@ -72,6 +72,13 @@ class LmsSettings:
     requests_per_day: int | None = extra(
         "Requests per day", "Calls allowed in any 24 hours (no limit when empty).", minimum=1
     )
+    parallel_requests: int = extra(
+        "Parallel requests",
+        "The most requests that one task may have in flight. A task asks for them with its own parallel_requests.",
+        default=10,
+        minimum=1,
+        maximum=100,
+    )
     timeout: float = extra(
         "Timeout (seconds)",
         "How long one request may take, from connecting to the last byte.",

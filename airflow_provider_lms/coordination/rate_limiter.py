@@ -9,6 +9,7 @@ import hashlib
 import math
 import uuid
 from contextlib import suppress
+from copy import copy
 from itertools import accumulate
 
 import msgspec
@@ -100,11 +101,18 @@ class SharedRateLimiter:
         self.limits = limits
         self._store = store
         self._key = "rate_limit:" + hashlib.sha256(f"{host}\n{client_id}".encode()).hexdigest()[:32]
-        self._holder = uuid.uuid4().hex[:16]
+        self._holder = _new_holder()
         self._has_limit = limits.requests is not None or limits.requests_per_day is not None
         self._grace = max(1.0, limits.window_seconds / 12)
         self._is_queued = False
         self._holds_slot = False
+
+    def sibling(self) -> SharedRateLimiter:
+        """The rate limiter of the same account for another thread, which has one request in flight like this one."""
+        sibling = copy(self)
+        sibling._holder = _new_holder()
+        sibling._is_queued = sibling._holds_slot = False
+        return sibling
 
     def acquire(self) -> RetryAfter | None:
         """Count one request and return None, or say when to ask again.
@@ -246,6 +254,10 @@ class SharedRateLimiter:
             slot = Slot(now)
             state.slots.append(slot)
         slot.counted_at, slot.holder = now, ""
+
+
+def _new_holder() -> str:
+    return uuid.uuid4().hex[:16]
 
 
 def _seconds_until_free(slots: list[Slot], limit: Limit, now: float, ahead: int) -> float:

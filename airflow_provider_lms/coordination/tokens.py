@@ -6,6 +6,7 @@ import base64
 import logging
 import uuid
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,6 +60,12 @@ class SharedTokens:
         self._bypass_cache = bypass_cache
         self._key, self._fernet = _derived("\n".join((*hosts, client_id)), "\n".join(secrets))
         self._decrypted = (b"", "")
+
+    def sibling(self) -> SharedTokens:
+        """The store of the same token for another thread."""
+        sibling = copy(self)
+        sibling._client = uuid.uuid4().hex[:16]
+        return sibling
 
     def take(self, rejected: str | None, turn: float) -> str | RetryAfter | None:
         """The token; or None if it is this client's turn to request one, and then ``put`` or ``give_up`` must follow.

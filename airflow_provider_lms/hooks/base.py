@@ -172,6 +172,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         settings = self.connection_type.parse(connection.extra)
         client = self.build_client(connection, settings, options)
         client.hash_secret = settings.hash_secret
+        client.parallel_requests = settings.parallel_requests
         return client
 
     def _transport(

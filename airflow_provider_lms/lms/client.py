@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from copy import copy
+from functools import cache, partial
 from itertools import product
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
+from airflow_provider_lms.lms.listing.filters import IdFilter
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.pagers import UnpagedPager
+from airflow_provider_lms.lms.listing.query import Query
 from airflow_provider_lms.lms.listing.reader import ListingReader
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.lms.listing.spec import Listing, Parent
+from airflow_provider_lms.lms.listing.splits import Reading, Splitter
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 from airflow_provider_lms.lms.parameters import parse_choice, parse_ids
 
+C = TypeVar("C", bound="LmsClient")
 R = TypeVar("R", bound=Record)
 
 
@@ -31,7 +37,8 @@ class LmsClient(ABC):
     ``prefetch`` requests each page while the page before is decoded and used. That is faster, and costs one request
     too many where a listing is not read to its end.
 
-    ``hash_secret`` is the connection's key for hashed columns.
+    ``hash_secret`` is the connection's key for hashed columns, and ``parallel_requests`` the most requests that one
+    reading may have in flight.
     """
 
     listings: ClassVar[Mapping[str, Listing[Any]]]
@@ -40,6 +47,7 @@ class LmsClient(ABC):
     def __init__(self, transport: Transport, *, page_size: int | None = None) -> None:
         self.prefetch = False
         self.hash_secret: str | None = None
+        self.parallel_requests = 1
         self._transport = transport
         self._page_size = page_size
         self._decoders: dict[str, PageDecoder[Any]] = {}
@@ -57,16 +65,16 @@ class LmsClient(ABC):
     @overload
     def read(
         self, listing: Listing[R], *, page_size: int | None = None, start: str | None = None, **values: object
-    ) -> Iterator[Page[R]]: ...
+    ) -> Reading[R]: ...
 
     @overload
     def read(
         self, listing: str, *, page_size: int | None = None, start: str | None = None, **values: object
-    ) -> Iterator[Page[Any]]: ...
+    ) -> Reading[Any]: ...
 
     def read(
         self, listing: Listing[Any] | str, *, page_size: int | None = None, start: str | None = None, **values: object
-    ) -> Iterator[Page[Any]]:
+    ) -> Reading[Any]:
         """Read a listing.
 
         A listing that has a parent, such as the tests of modules, is read for one record of the parent if its id is
@@ -78,6 +86,8 @@ class LmsClient(ABC):
         :param page_size: rows per page; None takes the client's.
         :param start: the ``next`` of an earlier page of the same query.
         :param values: path ids and filters by name; None leaves one out.
+        :return: lazy pages. The children of several parents, and the rows of several ids, can be read at the same time:
+            see :func:`~airflow_provider_lms.lms.parallel.read_splits`.
         :raises ValueError: a value is invalid, or there is no such listing; raised before the first request.
         :raises TypeError: the listing has no such filter.
 
@@ -93,8 +103,11 @@ class LmsClient(ABC):
         if page_size is None and not isinstance(found.pager, UnpagedPager):
             page_size = self._page_size
         query = found.query(given, page_size=page_size)
-        reader = ListingReader(self._transport, found, query, self._decoder(found), prefetch=self.prefetch)
-        return reader.pages(start)
+
+        def read(client: LmsClient, query: Query, start: str | None) -> Iterator[Page[Any]]:
+            return client._reader(found, query).pages(start)
+
+        return self._read_query(found, query, read, start)
 
     def read_child(
         self, listing: Listing[R], values: Mapping[str, Any], page_size: int | None, start: str | None
@@ -117,7 +130,7 @@ class LmsClient(ABC):
         values: Mapping[str, object],
         page_size: int | None,
         start: str | None,
-    ) -> Iterator[Page[R]]:
+    ) -> Reading[R]:
         names = {each.name for each in (*listing.path_ids, *listing.filters)} - parent.ids.keys()
         own = {name: value for name, value in values.items() if name in names}
         # What is invalid is to be refused now, and not after all parents have been read.
@@ -125,16 +138,24 @@ class LmsClient(ABC):
         parents = self._parents(parent, {name: value for name, value in values.items() if name not in names})
         personal = any(each.personal for each in listing.path_ids if each.name in parent.ids)
 
-        def unit(ids: Mapping[str, str | None]) -> Unit[R]:
-            key = "/".join(each or "" for each in ids.values())
-            read = partial(self.read_child, listing, {**own, **ids}, page_size)
-            return Unit(self.disguise(key) if personal else key, read)
+        @cache
+        def ids_by_key() -> Mapping[str, Mapping[str, str | None]]:
+            found = {"/".join(each or "" for each in ids.values()): ids for ids in parents}
+            return {self.disguise(key) if personal else key: found[key] for key in found}
+
+        def read(client: LmsClient, keys: Iterable[str], start: str | None) -> Iterator[Page[R]]:
+            known = ids_by_key()
+            units = [
+                Unit(key, partial(client.read_child, listing, {**own, **known[key]}, page_size))
+                for key in sorted(keys)
+                if key in known
+            ]
+            return read_units(units, start, in_order=True)
 
         def pages() -> Iterator[Page[R]]:
-            units = {each.key: each for each in map(unit, parents)}
-            yield from read_units([units[key] for key in sorted(units)], start, in_order=True)
+            yield from read(self, ids_by_key(), start)
 
-        return pages()
+        return Reading(pages(), Splitter(lambda: sorted(ids_by_key()), read))
 
     def _parents(self, parent: Parent, values: Mapping[str, Any]) -> Iterator[Mapping[str, str | None]]:
         """The ids of the parents. The parent listing is read only if its ids are not given."""
@@ -180,6 +201,62 @@ class LmsClient(ABC):
         """Close the connections to the LMS."""
         self.report_drift()
         self._transport.close()
+
+    def sibling(
+        self,
+        request_slot: Callable[[], AbstractContextManager[None]],
+        sleep: Callable[[float], None],
+        on_token: Callable[[str], None],
+    ) -> Self:
+        """A client of the same account for another thread. A client serves one thread at a time.
+
+        Parameters are those of :meth:`Transport.sibling`.
+        """
+        sibling = copy(self)
+        sibling._transport = self._transport.sibling(request_slot, sleep, on_token)
+        sibling.prefetch = False
+        return sibling
+
+    def authenticate(self) -> None:
+        """Make sure that there is an access token.
+
+        :raises LmsError: none was issued.
+        """
+        self._transport.authenticate()
+
+    def report_token(self, token: str) -> None:
+        """Tell of an access token that a sibling uses, so that a log can mask it."""
+        self._transport.report_token(token)
+
+    def abort(self) -> None:
+        """End the request that another thread is waiting for."""
+        self._transport.abort()
+
+    def _read_query(
+        self,
+        listing: Listing[R],
+        query: Query,
+        read: Callable[[C, Query, str | None], Iterator[Page[R]]],
+        start: str | None,
+    ) -> Reading[R]:
+        """Read a query. If a filter has several ids, the reading can be split by them.
+
+        :param read: reads a query with a client.
+        """
+        name = max(query.id_lists, key=lambda each: len(query.ids(each)), default="")
+        ids = dict.fromkeys(query.ids(name))
+        if len(ids) < 2:
+            return Reading(read(cast("C", self), query, start))
+        personal = any(isinstance(each, IdFilter) and each.name == name and each.personal for each in listing.filters)
+        by_key = {self.disguise(each) if personal else each: each for each in ids}
+
+        def read_some(client: C, keys: Sequence[str], start: str | None) -> Iterator[Page[R]]:
+            return read(client, query.with_ids(name, [by_key[key] for key in keys]), start)
+
+        return Reading(read(cast("C", self), query, start), Splitter(lambda: [*by_key], read_some))
+
+    def _reader(self, listing: Listing[R], query: Query) -> ListingReader[R]:
+        return ListingReader(self._transport, listing, query, self._decoder(listing), prefetch=self.prefetch)
 
     def _decoder(self, listing: Listing[R]) -> PageDecoder[R]:
         # One for all readings of a listing: what one page teaches it of new fields holds for the next.

@@ -7,6 +7,8 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -27,8 +29,8 @@ class Simulator:
     :param latency: seconds before each reply.
     :param zoho_limits: what the Zoho People account may do; None for Zoho's own limits.
 
-    ``vendors`` are the simulated vendors by connection type; ``files`` serves certificates;
-    ``connections`` counts those that clients have opened.
+    ``vendors`` are the simulated vendors by connection type, and ``files`` serves certificates. ``connections`` counts
+    those that clients have opened; ``most_in_flight`` is the greatest number of requests that were served at once.
 
     Example::
 
@@ -51,6 +53,9 @@ class Simulator:
         self.vendors: dict[str, Vendor] = {"ispring_learn": self.ispring, "zoho_people": self.zoho}
         self.files = Files()
         self.connections = 0
+        self.most_in_flight = 0
+        self._in_flight = 0
+        self._mutex = threading.Lock()
         self._latency = latency
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -79,9 +84,21 @@ class Simulator:
 
     def reply(self, request: Request) -> Reply:
         """The reply of the vendor that has the endpoint."""
-        time.sleep(self._latency)
-        replies = (vendor.reply(request) for vendor in (*self.vendors.values(), self.files))
-        return next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
+        with self._counted():
+            time.sleep(self._latency)
+            replies = (vendor.reply(request) for vendor in (*self.vendors.values(), self.files))
+            return next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._mutex:
+            self._in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._in_flight -= 1
 
 
 class _Server(ThreadingHTTPServer):

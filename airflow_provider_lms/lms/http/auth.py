@@ -47,6 +47,9 @@ class Grant(Protocol):
 class TokenStore(Protocol):
     """Keeps the access token of an account for everybody who uses the account. No method blocks."""
 
+    def sibling(self) -> TokenStore:
+        """The store of the same token for another thread."""
+
     def take(self, rejected: str | None, turn: float) -> str | RetryAfter | None:
         """The token; or None if it is the caller's turn to request one; or when to ask again.
 

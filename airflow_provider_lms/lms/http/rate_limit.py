@@ -46,6 +46,9 @@ class RateLimiter(Protocol):
     def limits(self) -> RateLimits:
         """The account's limits."""
 
+    def sibling(self) -> RateLimiter:
+        """The rate limiter of the same account for another thread, which has one request in flight like this one."""
+
     def acquire(self) -> RetryAfter | None:
         """Count one request and return None, or say when to ask again."""
 

@@ -32,18 +32,20 @@ class RetryPolicy:
     :param outage_seconds: how long an outage may last, from its first error on; never more than ``max_wait``. What the
         call waited for a limit before does not count.
     :param longest_lock: a pause that the LMS demands is not waited for if it is this long or longer; None is no limit.
+    :param sleep: how a worker waits before another attempt, given seconds.
     """
 
     max_wait: float = 900.0
     outage_seconds: float = 120.0
     longest_lock: float | None = None
+    sleep: Callable[[float], None] = clock.sleep
 
     def run(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt`` until it succeeds, on a worker.
 
         :raises LmsError: the last error, when this policy gives up.
         """
-        return tenacity.Retrying(sleep=clock.sleep, **self._strategy())(attempt)
+        return tenacity.Retrying(sleep=self.sleep, **self._strategy())(attempt)
 
     async def run_async(
         self, attempt: Callable[[], Awaitable[T]], on_long_wait: Callable[[LmsError], None] = lambda _: None

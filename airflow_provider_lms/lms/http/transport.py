@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import AbstractContextManager, nullcontext
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -63,10 +66,12 @@ class Transport:
         self._tokens = tokens
         self._rate_limiter = rate_limiter
         self._error_of = error_of
-        self._exchanger = Exchanger(accept, timeout=timeout, max_body_bytes=max_body_bytes)
+        self._new_exchanger = partial(Exchanger, accept, timeout=timeout, max_body_bytes=max_body_bytes)
+        self._exchanger = self._new_exchanger()
         self._retry = RetryPolicy() if retry is None else retry
         self._on_token = on_token
         self._reported_token: str | None = None
+        self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
         self._prefetched: _Prefetched | None = None
         self._prefetch_thread: ThreadPoolExecutor | None = None
@@ -184,6 +189,42 @@ class Transport:
         # the request would leave only after that.
         sent.wait(_SENT_SECONDS)
 
+    def sibling(
+        self,
+        request_slot: Callable[[], AbstractContextManager[None]],
+        sleep: Callable[[float], None],
+        on_token: Callable[[str], None],
+    ) -> Transport:
+        """A transport for another thread, with connections of its own. It shares the account with this one.
+
+        :param request_slot: entered for each request, from before it is sent until its response has come.
+        :param sleep: how to wait before another attempt.
+        :param on_token: see the class.
+        """
+        sibling = copy(self)
+        sibling._tokens = self._tokens.sibling()
+        sibling._rate_limiter = self._rate_limiter.sibling()
+        sibling._exchanger = self._new_exchanger()
+        sibling._request_slot = request_slot
+        sibling._retry = replace(self._retry, sleep=sleep)
+        sibling._on_token = on_token
+        sibling._downloader = sibling._prefetched = sibling._prefetch_thread = None
+        return sibling
+
+    def authenticate(self) -> None:
+        """Make sure that there is an access token, for threads that would otherwise wait for one another."""
+        self._retry.run(self._token)
+
+    def report_token(self, token: str) -> None:
+        """Tell of an access token that is used, so that a log can mask it."""
+        if token != self._reported_token:
+            self._on_token(token)
+            self._reported_token = token
+
+    def abort(self) -> None:
+        """End the exchange that another thread is waiting for. Its outcome is an error."""
+        self._exchanger.abort()
+
     def close(self) -> None:
         """Close the connections to the LMS, whether or not a prefetched response has come."""
         is_over = False
@@ -234,18 +275,22 @@ class Transport:
     def _send(
         self, call: str, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
     ) -> Response:
+        with self._request_slot():
+            response = self._exchanged(call, exchange, token, prefetched)
+            error = error_of(response)
+            if error is None:
+                return response
+            if isinstance(error, LmsRateLimited):
+                error.retry_after = self._rate_limiter.block(error.retry_after)
+            raise with_retry_after(error, response)
+
+    def _exchanged(self, call: str, exchange: Exchange, token: str, prefetched: _Prefetched | None) -> Response:
         if prefetched is None and (not_now := self._rate_limiter.acquire()) is not None:
             raise _limited(call, not_now)
         try:
-            response = exchange(self._authorization(token)) if prefetched is None else prefetched.response.result()
+            return exchange(self._authorization(token)) if prefetched is None else prefetched.response.result()
         finally:
             self._rate_limiter.release()
-        error = error_of(response)
-        if error is None:
-            return response
-        if isinstance(error, LmsRateLimited):
-            error.retry_after = self._rate_limiter.block(error.retry_after)
-        raise with_retry_after(error, response)
 
     def _take_prefetched(
         self, path: str, params: Params, body: Mapping[str, object] | None = None
@@ -283,9 +328,7 @@ class Transport:
             taken = self._request_token()
         elif not isinstance(taken, str):
             raise _limited(f"POST {urlsplit(self._grant.url).path}", taken)
-        if taken != self._reported_token:
-            self._on_token(taken)
-            self._reported_token = taken
+        self.report_token(taken)
         return taken, requested
 
     def _request_token(self) -> str:

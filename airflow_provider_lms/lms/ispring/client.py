@@ -36,6 +36,7 @@ from airflow_provider_lms.lms.ispring.listings.people import (
 from airflow_provider_lms.lms.ispring.listings.results import (
     COURSE_RESULTS,
     MODULE_RESULTS,
+    USER_IDS,
     CourseResult,
     LearnerResult,
     ModuleResult,
@@ -45,9 +46,11 @@ from airflow_provider_lms.lms.ispring.listings.results import (
 from airflow_provider_lms.lms.ispring.reads import TypedReads
 from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser, ResultsReader
 from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.query import Query
 from airflow_provider_lms.lms.listing.reader import split_query
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.lms.listing.spec import Listing
+from airflow_provider_lms.lms.listing.splits import Reading, Splitter
 from airflow_provider_lms.lms.parameters import parse_choice, parse_ids
 
 log = logging.getLogger(__name__)
@@ -85,7 +88,7 @@ class ISpringLearnClient(TypedReads):
         page_size: int | None = None,
         start: str | None = None,
         **filters: Unpack[ModuleResultFilters],
-    ) -> Iterator[Page[ModuleResult]]:
+    ) -> Reading[ModuleResult]:
         """Yield results of learners in the modules of their courses: one record per learner, module and enrollment.
 
         :param on_unknown_user: ``fail``, or ``skip`` to read the others if the LMS does not know some user ids.
@@ -113,7 +116,7 @@ class ISpringLearnClient(TypedReads):
         page_size: int | None = None,
         start: str | None = None,
         **filters: Unpack[ResultFilters],
-    ) -> Iterator[Page[CourseResult]]:
+    ) -> Reading[CourseResult]:
         """Yield results of learners in their courses: one record per learner, course and enrollment.
 
         Parameters and errors are those of :meth:`module_results`, without ``module_ids`` and ``course_item_ids``, and:
@@ -133,7 +136,7 @@ class ISpringLearnClient(TypedReads):
         """
         return len(split_query(COURSE_RESULTS.query(filters), self.base_url))
 
-    def courses(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Course]]:
+    def courses(self, *, page_size: int | None = None, start: str | None = None) -> Reading[Course]:
         """Yield the courses that the API key's role may see: ids and titles, to map over and to join results with.
 
         :param page_size: rows per page.
@@ -146,7 +149,7 @@ class ISpringLearnClient(TypedReads):
 
     def contents(
         self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[ContentFilters]
-    ) -> Iterator[Page[Content]]:
+    ) -> Reading[Content]:
         """Yield the content of all types that the API key's role may see: courses, learning tracks, quizzes and others.
 
         :param page_size: rows per page.
@@ -158,7 +161,7 @@ class ISpringLearnClient(TypedReads):
         """
         return self.read(CONTENTS, page_size=page_size, start=start, **filters)
 
-    def course_modules(self, course_id: str) -> Iterator[Page[CourseModule]]:
+    def course_modules(self, course_id: str) -> Reading[CourseModule]:
         """Yield the modules of a course, in one page. ``client.read("course_modules")`` reads those of all courses.
 
         :param course_id: the course.
@@ -170,7 +173,7 @@ class ISpringLearnClient(TypedReads):
 
     def users(
         self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[UserFilters]
-    ) -> Iterator[Page[User]]:
+    ) -> Reading[User]:
         """Yield the user accounts that the API key's role may see: ids, names, e-mail addresses, departments.
 
         :param page_size: rows per page.
@@ -182,7 +185,7 @@ class ISpringLearnClient(TypedReads):
         """
         return self.read(USERS, page_size=page_size, start=start, **filters)
 
-    def departments(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Department]]:
+    def departments(self, *, page_size: int | None = None, start: str | None = None) -> Reading[Department]:
         """Yield the departments: ids, names, codes, their place in the organization, and who supervises them.
 
         :param page_size: rows per page.
@@ -193,7 +196,7 @@ class ISpringLearnClient(TypedReads):
         """
         return self.read(DEPARTMENTS, page_size=page_size, start=start)
 
-    def groups(self, *, page_size: int | None = None, start: str | None = None) -> Iterator[Page[Group]]:
+    def groups(self, *, page_size: int | None = None, start: str | None = None) -> Reading[Group]:
         """Yield the groups of users. ``client.read("group_members")`` tells who is in them.
 
         :param page_size: rows per page.
@@ -206,7 +209,7 @@ class ISpringLearnClient(TypedReads):
 
     def enrollments(
         self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[EnrollmentFilters]
-    ) -> Iterator[Page[Enrollment]]:
+    ) -> Reading[Enrollment]:
         """Yield enrollments: who is enrolled in which course, until when, and with which certificate.
 
         :param page_size: rows per page.
@@ -236,28 +239,44 @@ class ISpringLearnClient(TypedReads):
             ) from None
         yield Page([], 1, None)
 
-    def with_known_courses(self, pages: Iterator[Page[R]], course_ids: object) -> Iterator[Page[R]]:
-        """Yield the same pages, and then check whether those courses exist that no row was about.
+    def with_known_courses(self, reading: Reading[R], course_ids: object) -> Reading[R]:
+        """The same pages. In the end, check whether those courses exist that no row was about.
 
         iSpring answers for an unknown course as for one without results.
 
-        :param pages: of a listing whose rows have a course.
+        :param reading: of a listing whose rows have a course.
         :param course_ids: the courses that were asked for; None for no filter.
-        :raises LmsNotFound: there is no such course.
+        :raises LmsNotFound: there is no such course; raised after the last page.
         """
         missing = {each.casefold(): each for each in parse_ids("course_ids", course_ids) or ()}
-        for page in pages:
-            yield page
-            if missing:
-                for course_id in set(map(attrgetter("course_id"), page.records)):
+
+        def watch(pages: Iterator[Page[R]]) -> Iterator[Page[R]]:
+            for page in pages:
+                yield page
+                for course_id in set(map(attrgetter("course_id"), page.records)) if missing else ():
                     missing.pop(course_id.casefold(), None)
-        for course_id in islice(missing.values(), _MOST_CHECKED):
-            try:
-                list(self.known_course(course_id))
-            except LmsNotFound:
-                raise
-            except LmsError as error:
-                log.info("%s It is not known whether course %s exists.", error, course_id)
+
+        def check(client: ISpringLearnClient) -> None:
+            for course_id in islice(missing.values(), _MOST_CHECKED):
+                try:
+                    list(client.known_course(course_id))
+                except LmsNotFound:
+                    raise
+                except LmsError as error:
+                    log.info("%s It is not known whether course %s exists.", error, course_id)
+
+        def whole() -> Iterator[Page[R]]:
+            yield from watch(reading)
+            check(self)
+
+        unwatched = reading.splitter
+        if unwatched is None:
+            return Reading(whole())
+        read = unwatched.read
+        splitter: Splitter[ISpringLearnClient, R] = Splitter(
+            unwatched.find_keys, lambda client, keys, start: watch(read(client, keys, start)), check
+        )
+        return Reading(whole(), splitter)
 
     def course_url(self, course_id: str) -> str | None:
         """Where the LMS shows a course to a person; None if it does not say. Does not wait or retry.
@@ -309,19 +328,26 @@ class ISpringLearnClient(TypedReads):
         page_size: int | None,
         start: str | None,
         unknown_users: set[str] | None = None,
-    ) -> Iterator[Page[S]]:
+    ) -> Reading[S]:
         parse_choice("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
         query = listing.query(filters, page_size=self._page_size if page_size is None else page_size)
-        return ResultsReader(
-            self._transport,
-            listing,
-            query,
-            self._decoder(listing),
-            prefetch=self.prefetch,
-            on_unknown_user=on_unknown_user,
-            unknown=set() if unknown_users is None else unknown_users,
-            may_know_nobody=unknown_users is not None,
-        ).pages(start)
+        unknown = set() if unknown_users is None else unknown_users
+        expected = query.ids(USER_IDS.name) if unknown_users is None else ()
+
+        def read(client: ISpringLearnClient, part: Query, start: str | None) -> Iterator[Page[S]]:
+            reader = ResultsReader(
+                client._transport,
+                listing,
+                part,
+                client._decoder(listing),
+                prefetch=client.prefetch,
+                on_unknown_user=on_unknown_user,
+                unknown=unknown,
+                expected=expected,
+            )
+            return reader.pages(start)
+
+        return self._read_query(listing, query, read, start)
 
 
 def _content_path(course_id: str) -> str:

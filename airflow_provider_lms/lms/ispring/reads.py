@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from airflow_provider_lms.lms.client import LmsClient
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
         TrainingParticipant,
         TrainingSession,
     )
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.parameters import DateRange
 
     R = TypeVar("R", bound=Record)
@@ -314,7 +314,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ModuleResultsFilters],
-        ) -> Iterator[Page[ModuleResult]]: ...
+        ) -> Reading[ModuleResult]: ...
 
         @overload
         def read(
@@ -324,7 +324,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseResultsFilters],
-        ) -> Iterator[Page[CourseResult]]: ...
+        ) -> Reading[CourseResult]: ...
 
         @overload
         def read(
@@ -334,7 +334,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CoursesFilters],
-        ) -> Iterator[Page[Course]]: ...
+        ) -> Reading[Course]: ...
 
         @overload
         def read(
@@ -344,7 +344,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[UsersFilters],
-        ) -> Iterator[Page[User]]: ...
+        ) -> Reading[User]: ...
 
         @overload
         def read(
@@ -354,7 +354,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[EnrollmentsFilters],
-        ) -> Iterator[Page[Enrollment]]: ...
+        ) -> Reading[Enrollment]: ...
 
         @overload
         def read(
@@ -364,7 +364,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[DepartmentsFilters],
-        ) -> Iterator[Page[Department]]: ...
+        ) -> Reading[Department]: ...
 
         @overload
         def read(
@@ -374,7 +374,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[GroupsFilters],
-        ) -> Iterator[Page[Group]]: ...
+        ) -> Reading[Group]: ...
 
         @overload
         def read(
@@ -384,7 +384,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[GroupMembersFilters],
-        ) -> Iterator[Page[GroupMember]]: ...
+        ) -> Reading[GroupMember]: ...
 
         @overload
         def read(
@@ -394,7 +394,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[RolesFilters],
-        ) -> Iterator[Page[Role]]: ...
+        ) -> Reading[Role]: ...
 
         @overload
         def read(
@@ -404,7 +404,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ProfileFieldsFilters],
-        ) -> Iterator[Page[ProfileField]]: ...
+        ) -> Reading[ProfileField]: ...
 
         @overload
         def read(
@@ -414,7 +414,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ContentsFilters],
-        ) -> Iterator[Page[Content]]: ...
+        ) -> Reading[Content]: ...
 
         @overload
         def read(
@@ -424,7 +424,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseModulesFilters],
-        ) -> Iterator[Page[CourseModule]]: ...
+        ) -> Reading[CourseModule]: ...
 
         @overload
         def read(
@@ -434,7 +434,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseFieldsFilters],
-        ) -> Iterator[Page[CourseField]]: ...
+        ) -> Reading[CourseField]: ...
 
         @overload
         def read(
@@ -444,7 +444,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseTreeFilters],
-        ) -> Iterator[Page[CourseTreeItem]]: ...
+        ) -> Reading[CourseTreeItem]: ...
 
         @overload
         def read(
@@ -454,7 +454,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningTracksFilters],
-        ) -> Iterator[Page[LearningTrack]]: ...
+        ) -> Reading[LearningTrack]: ...
 
         @overload
         def read(
@@ -464,7 +464,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningTrackCoursesFilters],
-        ) -> Iterator[Page[LearningTrackCourse]]: ...
+        ) -> Reading[LearningTrackCourse]: ...
 
         @overload
         def read(
@@ -474,7 +474,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[FinalStatusesFilters],
-        ) -> Iterator[Page[FinalStatus]]: ...
+        ) -> Reading[FinalStatus]: ...
 
         @overload
         def read(
@@ -484,7 +484,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[GamificationPointsFilters],
-        ) -> Iterator[Page[GamificationPoints]]: ...
+        ) -> Reading[GamificationPoints]: ...
 
         @overload
         def read(
@@ -494,7 +494,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ActiveUsersFilters],
-        ) -> Iterator[Page[ActiveUser]]: ...
+        ) -> Reading[ActiveUser]: ...
 
         @overload
         def read(
@@ -504,7 +504,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CertificatesFilters],
-        ) -> Iterator[Page[Certificate]]: ...
+        ) -> Reading[Certificate]: ...
 
         @overload
         def read(
@@ -514,7 +514,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[QuizzesFilters],
-        ) -> Iterator[Page[Quiz]]: ...
+        ) -> Reading[Quiz]: ...
 
         @overload
         def read(
@@ -524,7 +524,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[QuizAnswersFilters],
-        ) -> Iterator[Page[QuizAnswer]]: ...
+        ) -> Reading[QuizAnswer]: ...
 
         @overload
         def read(
@@ -534,7 +534,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[AssignmentsFilters],
-        ) -> Iterator[Page[Assignment]]: ...
+        ) -> Reading[Assignment]: ...
 
         @overload
         def read(
@@ -544,7 +544,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[UngradedAttemptsFilters],
-        ) -> Iterator[Page[UngradedAttempt]]: ...
+        ) -> Reading[UngradedAttempt]: ...
 
         @overload
         def read(
@@ -554,7 +554,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[TrainingsFilters],
-        ) -> Iterator[Page[Training]]: ...
+        ) -> Reading[Training]: ...
 
         @overload
         def read(
@@ -564,7 +564,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[TrainingSessionsFilters],
-        ) -> Iterator[Page[TrainingSession]]: ...
+        ) -> Reading[TrainingSession]: ...
 
         @overload
         def read(
@@ -574,7 +574,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[TrainingDaysFilters],
-        ) -> Iterator[Page[TrainingDay]]: ...
+        ) -> Reading[TrainingDay]: ...
 
         @overload
         def read(
@@ -584,7 +584,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[TrainingParticipantsFilters],
-        ) -> Iterator[Page[TrainingParticipant]]: ...
+        ) -> Reading[TrainingParticipant]: ...
 
         @overload
         def read(
@@ -594,7 +594,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ChecklistsFilters],
-        ) -> Iterator[Page[Checklist]]: ...
+        ) -> Reading[Checklist]: ...
 
         @overload
         def read(
@@ -604,7 +604,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[JobTrainingResultsFilters],
-        ) -> Iterator[Page[JobTrainingResult]]: ...
+        ) -> Reading[JobTrainingResult]: ...
 
         @overload
         def read(
@@ -614,7 +614,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CriterionGroupResultsFilters],
-        ) -> Iterator[Page[CriterionGroupResult]]: ...
+        ) -> Reading[CriterionGroupResult]: ...
 
         @overload
         def read(
@@ -624,17 +624,15 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CriterionResultsFilters],
-        ) -> Iterator[Page[CriterionResult]]: ...
+        ) -> Reading[CriterionResult]: ...
 
         @overload
         def read(
             self, listing: Listing[R], *, page_size: int | None = ..., start: str | None = ..., **values: object
-        ) -> Iterator[Page[R]]: ...
+        ) -> Reading[R]: ...
 
         @overload
-        def read(
-            self, listing: str, *, page_size: int | None = ..., start: str | None = ...
-        ) -> Iterator[Page[Any]]: ...
+        def read(self, listing: str, *, page_size: int | None = ..., start: str | None = ...) -> Reading[Any]: ...
 
         def read(
             self,
@@ -643,4 +641,4 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: object,
-        ) -> Iterator[Page[Any]]: ...
+        ) -> Reading[Any]: ...

@@ -7,7 +7,7 @@ are halved until those are found that are rejected alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias, TypeVar
 
 from airflow_provider_lms.lms.errors import LmsInvalidValue
@@ -33,7 +33,7 @@ class ResultsReader(ListingReader[R]):
 
     :param on_unknown_user: ``fail`` names a user id that the LMS does not know; ``skip`` reads the others.
     :param unknown: user ids that ``skip`` does not ask for; those that the LMS rejects are added.
-    :param may_know_nobody: whether it is no error if the LMS knows none of the users.
+    :param expected: it is an error if the LMS knows none of these users. The query may ask for only some of them.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class ResultsReader(ListingReader[R]):
         *,
         on_unknown_user: OnUnknownUser,
         unknown: set[str],
-        may_know_nobody: bool,
+        expected: Sequence[str],
         prefetch: bool = False,
     ) -> None:
         super().__init__(transport, listing, query, decoder, prefetch=prefetch)
         self._skip_unknown = on_unknown_user == "skip"
         self._unknown = unknown
-        self._may_know_nobody = may_know_nobody
+        self._expected = expected
 
     def fetch(self, query: Query, position: str) -> DecodedPage[R]:
         known = self._known(query)
@@ -60,8 +60,9 @@ class ResultsReader(ListingReader[R]):
         try:
             return super().fetch(known, position)
         except LmsInvalidValue as error:
-            found = len(self._unknown)
+            found = False
             for user in self._search(known):
+                found = True
                 if not self._skip_unknown:
                     raise LmsInvalidValue(
                         f"GET {self.listing.path}: user_ids: the LMS does not know {user!r}. "
@@ -69,9 +70,9 @@ class ResultsReader(ListingReader[R]):
                         error.status,
                     ) from None
                 self._unknown.add(user)
-            if len(self._unknown) == found:
+            if not found:
                 raise
-            if not self._may_know_nobody and self._unknown.issuperset(self.query.ids(_USERS)):
+            if self._expected and self._unknown.issuperset(self._expected):
                 raise LmsInvalidValue(
                     f"GET {self.listing.path}: user_ids: the LMS knows none of these users. Are these ids of another "
                     "kind?",

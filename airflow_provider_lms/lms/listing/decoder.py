@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -48,6 +49,7 @@ class PageDecoder(Generic[R]):
         self._converter = RecordConverter(listing.record)
         self._misfits = MisfitTally(listing.name, listing.record)
         self._reported: frozenset[str] = frozenset()
+        self._mutex = threading.Lock()
         self._rows_change = bool(
             listing.complete
             or listing.aliases
@@ -65,9 +67,10 @@ class PageDecoder(Generic[R]):
         :param query: what was asked for.
         :raises LmsBrokenPage: the response is not a complete page of this listing.
         """
-        page = self._decode(response, query)
-        misfits = self._misfits.add(response.call, page.records)
-        return replace(page, misfits=misfits, new_fields=frozenset(map(excerpt, self._converter.new_fields)))
+        with self._mutex:  # threads may read the same listing, and decoding holds the GIL anyway
+            page = self._decode(response, query)
+            misfits = self._misfits.add(response.call, page.records)
+            return replace(page, misfits=misfits, new_fields=frozenset(map(excerpt, self._converter.new_fields)))
 
     def report_drift(self) -> None:
         """Log how the LMS has departed from the declaration: values that do not fit, and fields that are new."""

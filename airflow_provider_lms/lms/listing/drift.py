@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from airflow_provider_lms.lms.errors import LmsSchemaDrift
@@ -13,17 +12,15 @@ from airflow_provider_lms.lms.listing.records import Record
 R = TypeVar("R", bound=Record)
 
 
-def refuse_new_fields(listing: str, pages: Iterable[Page[R]]) -> Iterator[Page[R]]:
-    """The same pages, up to the first with a field that is not declared.
+def refuse_new_fields(listing: str, page: Page[R]) -> None:
+    """Refuse a page that has a field that is not declared.
 
     :param listing: the listing's name, for the error.
-    :raises LmsSchemaDrift: a page has such a field.
+    :raises LmsSchemaDrift: the page has one.
     """
-    for page in pages:
-        if page.new_fields:
-            raise LmsSchemaDrift(
-                f"{listing}: the LMS sends fields that this version of the package does not declare: "
-                f"{excerpts(page.new_fields)}. Upgrade the package, or set schema_contract='evolve' to keep them in "
-                "'_extra'."
-            )
-        yield page
+    if page.new_fields:
+        raise LmsSchemaDrift(
+            f"{listing}: the LMS sends fields that this version of the package does not declare: "
+            f"{excerpts(page.new_fields)}. Upgrade the package, or set schema_contract='evolve' to keep them in "
+            "'_extra'."
+        )

@@ -26,7 +26,7 @@ R = TypeVar("R", bound=Record)
 _URL_LENGTH = 4_000
 _TOKEN_LENGTH = 500
 # No LMS documents how many ids a body may have either. 1,000 ids are 40 kB, below the limits that servers come with,
-# and as many as iSpring's default page has rows.
+# and as many as an LMS's default page has rows.
 _IDS_PER_BODY = 1_000
 
 

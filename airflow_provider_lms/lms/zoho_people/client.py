@@ -10,6 +10,7 @@ from airflow_provider_lms.lms.course.read_flow import run_flow
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.lms.listing.spec import Listing
+from airflow_provider_lms.lms.listing.splits import Reading
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 from airflow_provider_lms.lms.parameters import parse_id
 from airflow_provider_lms.lms.zoho_people.batches import batches_flow
@@ -63,7 +64,7 @@ class ZohoPeopleClient(TypedReads):
 
     listings = LISTINGS
 
-    def courses(self, *, start: Start = None) -> Iterator[Page[Course]]:
+    def courses(self, *, start: Start = None) -> Reading[Course]:
         """Yield the courses that the user behind the refresh token may see.
 
         :raises LmsPermissionError: the scope or the user's role does not allow it.
@@ -72,7 +73,7 @@ class ZohoPeopleClient(TypedReads):
         """
         return self.read(COURSES, start=_text(start))
 
-    def batches(self, course_id: Id, *, start: Start = None) -> Iterator[Page[Batch]]:
+    def batches(self, course_id: Id, *, start: Start = None) -> Reading[Batch]:
         """Yield the batches of a blended course.
 
         :raises LmsNotFound: the course does not exist, or the token's owner may not see it.
@@ -83,7 +84,7 @@ class ZohoPeopleClient(TypedReads):
 
     def course_modules(
         self, course_id: Id, *, batch_id: Id | None = None, start: Start = None
-    ) -> Iterator[Page[CourseModule]]:
+    ) -> Reading[CourseModule]:
         """Yield the modules of a course, or of one batch of a blended course.
 
         :param batch_id: required for blended courses; leave it out for self-paced ones.
@@ -102,7 +103,7 @@ class ZohoPeopleClient(TypedReads):
         *,
         batch_id: Id | None = None,
         start: Start = None,
-    ) -> Iterator[Page[EntityProgress]]:
+    ) -> Reading[EntityProgress]:
         """Yield a learner's progress in all entities of one type in a course: one record per entity.
 
         :param entity_type: the number or the name, as in :data:`ENTITY_TYPES`.
@@ -139,7 +140,7 @@ class ZohoPeopleClient(TypedReads):
         learner_id: Id | None = None,
         progress_type: int | None = None,
         start: Start = None,
-    ) -> Iterator[Page[CourseProgress]]:
+    ) -> Reading[CourseProgress]:
         """Yield progress in whole courses.
 
         Either of all learners of a course, or of one learner in all courses, or of one learner in one course.
@@ -168,7 +169,7 @@ class ZohoPeopleClient(TypedReads):
             raise ValueError("course_id: give a course_id, a learner_id or both.")
         return pages
 
-    def sessions(self, course_id: Id, *, batch_id: Id | None = None, start: Start = None) -> Iterator[Page[Session]]:
+    def sessions(self, course_id: Id, *, batch_id: Id | None = None, start: Start = None) -> Reading[Session]:
         """Yield the sessions of a blended course.
 
         :param batch_id: one batch; None is all of them.
@@ -184,7 +185,7 @@ class ZohoPeopleClient(TypedReads):
 
     def learning_plan_progress(
         self, learner_id: Id | None = None, *, start: Start = None
-    ) -> Iterator[Page[LearningPlanProgress]]:
+    ) -> Reading[LearningPlanProgress]:
         """Yield the progress of learners in learning plans: one record per learner and plan.
 
         :param learner_id: one learner; None is every learner of every plan, with one call for each of them.
@@ -195,7 +196,7 @@ class ZohoPeopleClient(TypedReads):
         """
         return self.read(LEARNING_PLAN_PROGRESS, learner_id=learner_id, start=_text(start))
 
-    def employees(self, *, start: Start = None) -> Iterator[Page[Employee]]:
+    def employees(self, *, start: Start = None) -> Reading[Employee]:
         """Yield the employees, up to 200 in a page: names, e-mail addresses, departments and managers.
 
         :raises LmsPermissionError: the refresh token lacks the scope ``ZOHOPEOPLE.forms.READ``.

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache, cached_property, partial
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from airflow_provider_lms.durations import describe_duration
 from airflow_provider_lms.lms.course.read_flow import run_flow
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.listing.page import Page
-from airflow_provider_lms.lms.listing.records import Record
+from airflow_provider_lms.lms.listing.splits import Reading, Splitter
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids
 from airflow_provider_lms.lms.zoho_people.batches import batches_flow
@@ -30,7 +30,6 @@ from airflow_provider_lms.lms.zoho_people.once_more import once_more
 log = logging.getLogger(__name__)
 
 OnUnknownLearner: TypeAlias = Literal["fail", "skip"]
-R = TypeVar("R", bound=Record)
 
 _START = re.compile(r"[^/:]*/[^/:]+/\d+:(\d+(-[0-9a-f]{16})?)?")
 
@@ -38,13 +37,18 @@ _START = re.compile(r"[^/:]*/[^/:]+/\d+:(\d+(-[0-9a-f]{16})?)?")
 class _Step(NamedTuple):
     """One listing of an entity progress crawl.
 
-    :param key: its name in a continuation.
+    :param enrolled: stands for the learner in the batch, without telling who that is.
     """
 
     batch_id: str | None
     learner_id: str
     entity_type: int
-    key: str
+    enrolled: str
+
+    @property
+    def key(self) -> str:
+        """Its name in a continuation."""
+        return f"{self.enrolled}/{self.entity_type}"
 
 
 class EntityProgressCrawl:
@@ -83,18 +87,35 @@ class EntityProgressCrawl:
         self._unknown: set[str] = set()
 
     def __iter__(self) -> Iterator[Page[EntityProgress]]:
-        steps = self._steps()
-        units = [Unit(step.key, partial(self._read, step)) for step in steps]
-        pages = read_units(units, self._start)
-        self._log_cost(steps)
-        yield from pages
+        self._log_cost()
+        yield from self._read_steps(self._client, self._steps, self._start)
 
-    def _read(self, step: _Step, start: str | None) -> Iterator[Page[EntityProgress]]:
+    def reading(self) -> Reading[EntityProgress]:
+        """The pages of the crawl. Several learners can be read at the same time."""
+
+        def keys() -> Sequence[str]:
+            self._log_cost()
+            return [*dict.fromkeys(step.enrolled for step in self._steps)]
+
+        def read(
+            client: ZohoPeopleClient, enrolled: Collection[str], start: str | None
+        ) -> Iterator[Page[EntityProgress]]:
+            wanted = frozenset(enrolled)
+            return self._read_steps(client, [step for step in self._steps if step.enrolled in wanted], start)
+
+        return Reading(self, Splitter(keys, read))
+
+    def _read_steps(
+        self, client: ZohoPeopleClient, steps: Sequence[_Step], start: str | None
+    ) -> Iterator[Page[EntityProgress]]:
+        return read_units([Unit(step.key, partial(self._read, client, step)) for step in steps], start)
+
+    def _read(self, client: ZohoPeopleClient, step: _Step, start: str | None) -> Iterator[Page[EntityProgress]]:
         if step.learner_id in self._unknown:
             return
 
         def pages() -> Iterator[Page[EntityProgress]]:
-            return self._client.entity_progress(
+            return client.entity_progress(
                 self._course, step.learner_id, step.entity_type, batch_id=step.batch_id, start=start
             )
 
@@ -108,6 +129,7 @@ class EntityProgressCrawl:
                 raise
             self._report_unknown([step.learner_id], type(error))
 
+    @cached_property
     def _steps(self) -> list[_Step]:
         batches = [self._batch] if self._batch else run_flow(batches_flow(self._client.batches, self._course))
         if self._given is not None and len(batches) == 1:
@@ -119,7 +141,7 @@ class EntityProgressCrawl:
                 self._report_unknown([learner for learner in self._given if learner not in known], LmsNotFound)
                 enrolled = [(batch, learner) for batch, learner in enrolled if learner in given]
         return [
-            _Step(batch, learner, kind, key=f"{batch or ''}/{disguised}/{kind}")
+            _Step(batch, learner, kind, enrolled=f"{batch or ''}/{disguised}")
             for batch, learner in enrolled
             for disguised in (self._client.disguise(learner),)
             for kind in self._types
@@ -147,8 +169,10 @@ class EntityProgressCrawl:
             )
         log.warning("learner_ids: skipping %s, unknown to Zoho in course %s.", named, self._course)
 
-    def _log_cost(self, steps: Sequence[_Step]) -> None:
-        first = 0 if self._start is None else [step.key for step in steps].index(self._start.partition(":")[0])
+    def _log_cost(self) -> None:
+        steps = self._steps
+        start = None if self._start is None else self._start.partition(":")[0]
+        first = next((index for index, step in enumerate(steps) if step.key == start), 0)
         calls = len(steps) - first
         log.info(
             "Course %s: %s learners, %d entity types: %s calls%s.",
@@ -167,7 +191,7 @@ def course_progress(
     batch_id: Id | None = None,
     learner_id: Id | None = None,
     start: str | None = None,
-) -> Iterator[Page[CourseProgress]]:
+) -> Reading[CourseProgress]:
     """Read progress in whole courses; a blended course batch by batch where no batch is given.
 
     Parameters and errors are those of :meth:`ZohoPeopleClient.course_progress`.
@@ -188,7 +212,7 @@ def course_modules(
     course_ids: Sequence[Id] | Id | None = None,
     batch_id: Id | None = None,
     start: str | None = None,
-) -> Iterator[Page[CourseModule]]:
+) -> Reading[CourseModule]:
     """Read the modules of courses; those of a blended course batch by batch where no batch is given.
 
     :param course_ids: the courses; None is every course that the token's owner may see.
@@ -206,29 +230,33 @@ def course_modules(
 
 def _progress_of_batches(
     client: ZohoPeopleClient, course: str, learner: str | None, start: str | None
-) -> Iterator[Page[CourseProgress]]:
-    batches = run_flow(batches_flow(client.batches, course))
-    missing = 0
+) -> Reading[CourseProgress]:
+    @cache
+    def batches() -> Mapping[str, str | None]:
+        return {batch or "": batch for batch in run_flow(batches_flow(client.batches, course))}
 
-    def read(batch: str | None, start: str | None) -> Iterator[Page[CourseProgress]]:
-        nonlocal missing
+    missing: set[str] = set()
+
+    def read_batch(client: ZohoPeopleClient, key: str, start: str | None) -> Iterator[Page[CourseProgress]]:
+        batch = batches()[key]
         try:
             yield from once_more(
                 lambda: client.course_progress(course, batch_id=batch, learner_id=learner, start=start)
             )
         except UNKNOWN_ID:
             # A learner is in one batch; the others do not know them.
-            missing += 1
-            if learner is None or missing == len(batches):
+            missing.add(key)
+            if learner is None or len(missing) == len(batches()):
                 raise
 
-    yield from read_units(_per_batch(batches, read), start)
+    def read(client: ZohoPeopleClient, keys: Collection[str], start: str | None) -> Iterator[Page[CourseProgress]]:
+        units = [Unit(key, partial(read_batch, client, key)) for key in batches() if key in keys]
+        return read_units(units, start)
 
+    def pages() -> Iterator[Page[CourseProgress]]:
+        yield from read(client, batches().keys(), start)
 
-def _per_batch(
-    batches: Sequence[str | None], read: Callable[[str | None, str | None], Iterator[Page[R]]]
-) -> list[Unit[R]]:
-    return [Unit(batch or "", partial(read, batch)) for batch in batches]
+    return Reading(pages(), Splitter(lambda: [*batches()], read))
 
 
 def _time_needed(limits: RateLimits, calls: int) -> str:

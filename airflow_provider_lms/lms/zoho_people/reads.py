@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, overload
 
 from airflow_provider_lms.lms.client import LmsClient
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.zoho_people.listings.account import Category, Employee, Room, Trainer
     from airflow_provider_lms.lms.zoho_people.listings.content import (
         Assignment,
@@ -256,7 +256,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[EntityProgressFilters],
-        ) -> Iterator[Page[EntityProgress]]: ...
+        ) -> Reading[EntityProgress]: ...
 
         @overload
         def read(
@@ -266,7 +266,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseProgressFilters],
-        ) -> Iterator[Page[CourseProgress]]: ...
+        ) -> Reading[CourseProgress]: ...
 
         @overload
         def read(
@@ -276,7 +276,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ModuleProgressFilters],
-        ) -> Iterator[Page[ModuleProgress]]: ...
+        ) -> Reading[ModuleProgress]: ...
 
         @overload
         def read(
@@ -286,7 +286,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[SingleEntityProgressFilters],
-        ) -> Iterator[Page[SingleEntityProgress]]: ...
+        ) -> Reading[SingleEntityProgress]: ...
 
         @overload
         def read(
@@ -296,7 +296,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CoursesFilters],
-        ) -> Iterator[Page[Course]]: ...
+        ) -> Reading[Course]: ...
 
         @overload
         def read(
@@ -306,7 +306,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseDetailsFilters],
-        ) -> Iterator[Page[CourseDetails]]: ...
+        ) -> Reading[CourseDetails]: ...
 
         @overload
         def read(
@@ -316,7 +316,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseSettingsFilters],
-        ) -> Iterator[Page[CourseSettings]]: ...
+        ) -> Reading[CourseSettings]: ...
 
         @overload
         def read(
@@ -326,7 +326,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseSharesFilters],
-        ) -> Iterator[Page[CourseShare]]: ...
+        ) -> Reading[CourseShare]: ...
 
         @overload
         def read(
@@ -336,7 +336,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[BatchesFilters],
-        ) -> Iterator[Page[Batch]]: ...
+        ) -> Reading[Batch]: ...
 
         @overload
         def read(
@@ -346,7 +346,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[BatchSchedulersFilters],
-        ) -> Iterator[Page[BatchScheduler]]: ...
+        ) -> Reading[BatchScheduler]: ...
 
         @overload
         def read(
@@ -356,7 +356,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CourseModulesFilters],
-        ) -> Iterator[Page[CourseModule]]: ...
+        ) -> Reading[CourseModule]: ...
 
         @overload
         def read(
@@ -366,7 +366,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[SessionsFilters],
-        ) -> Iterator[Page[Session]]: ...
+        ) -> Reading[Session]: ...
 
         @overload
         def read(
@@ -376,7 +376,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[FilesFilters],
-        ) -> Iterator[Page[File]]: ...
+        ) -> Reading[File]: ...
 
         @overload
         def read(
@@ -386,7 +386,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[ContentsFilters],
-        ) -> Iterator[Page[Content]]: ...
+        ) -> Reading[Content]: ...
 
         @overload
         def read(
@@ -396,7 +396,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LinksFilters],
-        ) -> Iterator[Page[Link]]: ...
+        ) -> Reading[Link]: ...
 
         @overload
         def read(
@@ -406,7 +406,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[OnlineTestsFilters],
-        ) -> Iterator[Page[OnlineTest]]: ...
+        ) -> Reading[OnlineTest]: ...
 
         @overload
         def read(
@@ -416,7 +416,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[OfflineTestsFilters],
-        ) -> Iterator[Page[OfflineTest]]: ...
+        ) -> Reading[OfflineTest]: ...
 
         @overload
         def read(
@@ -426,7 +426,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[AssignmentsFilters],
-        ) -> Iterator[Page[Assignment]]: ...
+        ) -> Reading[Assignment]: ...
 
         @overload
         def read(
@@ -436,7 +436,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningPlansFilters],
-        ) -> Iterator[Page[LearningPlan]]: ...
+        ) -> Reading[LearningPlan]: ...
 
         @overload
         def read(
@@ -446,7 +446,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningPlanLearnersFilters],
-        ) -> Iterator[Page[LearningPlanLearner]]: ...
+        ) -> Reading[LearningPlanLearner]: ...
 
         @overload
         def read(
@@ -456,7 +456,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningPlanProgressFilters],
-        ) -> Iterator[Page[LearningPlanProgress]]: ...
+        ) -> Reading[LearningPlanProgress]: ...
 
         @overload
         def read(
@@ -466,7 +466,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[LearningPlanCoursesFilters],
-        ) -> Iterator[Page[LearningPlanCourse]]: ...
+        ) -> Reading[LearningPlanCourse]: ...
 
         @overload
         def read(
@@ -476,7 +476,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[EmployeesFilters],
-        ) -> Iterator[Page[Employee]]: ...
+        ) -> Reading[Employee]: ...
 
         @overload
         def read(
@@ -486,7 +486,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[TrainersFilters],
-        ) -> Iterator[Page[Trainer]]: ...
+        ) -> Reading[Trainer]: ...
 
         @overload
         def read(
@@ -496,7 +496,7 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[CategoriesFilters],
-        ) -> Iterator[Page[Category]]: ...
+        ) -> Reading[Category]: ...
 
         @overload
         def read(
@@ -506,17 +506,15 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: Unpack[RoomsFilters],
-        ) -> Iterator[Page[Room]]: ...
+        ) -> Reading[Room]: ...
 
         @overload
         def read(
             self, listing: Listing[R], *, page_size: int | None = ..., start: str | None = ..., **values: object
-        ) -> Iterator[Page[R]]: ...
+        ) -> Reading[R]: ...
 
         @overload
-        def read(
-            self, listing: str, *, page_size: int | None = ..., start: str | None = ...
-        ) -> Iterator[Page[Any]]: ...
+        def read(self, listing: str, *, page_size: int | None = ..., start: str | None = ...) -> Reading[Any]: ...
 
         def read(
             self,
@@ -525,4 +523,4 @@ class TypedReads(LmsClient):
             page_size: int | None = ...,
             start: str | None = ...,
             **values: object,
-        ) -> Iterator[Page[Any]]: ...
+        ) -> Reading[Any]: ...
