@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "_checkpoint.json"
-VERSION = 2
+VERSION = 3
 _LONGEST_CONTINUATION = 8_192
 """Servers accept no longer URLs, so a longer one is damaged and would fail every retry. An empty one is damaged too: it
 would lead to the first page, whose records are already in the parts."""
@@ -34,14 +34,29 @@ LIFETIME_OUTSIDE_A_TASK = timedelta(hours=1)
 """Without a task instance, the same query after a longer time is more likely a new reading than a retry."""
 
 
+class SplitProgress(msgspec.Struct, kw_only=True):
+    """How far one split of the listing has come.
+
+    :param keys: what the split consists of; empty if it is the whole listing.
+    :param next: the continuation after the last page in ``files``; None before the first part, and at the end.
+    :param ended: whether the split was read to its end.
+    :param files: the finished parts.
+    :param pages: how many pages these hold.
+    """
+
+    keys: list[str] = []
+    next: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CONTINUATION)] | None = None
+    ended: bool = False
+    files: list[PartFile] = []
+    pages: Count = 0
+
+
 class Checkpoint(msgspec.Struct, kw_only=True):
     """What a retry needs to resume.
 
     :param fingerprint: identifies the query and the format.
     :param run: the task instance that writes.
-    :param next: the continuation after the last page in ``files``.
-    :param files: the finished parts.
-    :param pages: how many pages these hold.
+    :param splits: how the listing is split, and how far each split has come.
     :param leftovers: parts that an earlier writer in this folder has abandoned.
     :param started_at: when the first attempt began.
     :param digest: of what decides which records the dataset gets. Damage to it would lose or repeat records in silence.
@@ -50,9 +65,7 @@ class Checkpoint(msgspec.Struct, kw_only=True):
     version: int = VERSION
     fingerprint: str
     run: TaskInstanceKey
-    next: Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_CONTINUATION)]
-    files: list[PartFile]
-    pages: Count
+    splits: Annotated[list[SplitProgress], msgspec.Meta(min_length=1)]
     leftovers: list[PartName]
     started_at: Timestamp
     written_at: Timestamp = msgspec.field(default_factory=clock.utcnow)
@@ -71,8 +84,18 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         return run.same_instance(self.run) and age < LIFETIME
 
     def compute_digest(self) -> str:
-        """The digest of the position and the parts."""
-        return fingerprint(self.fingerprint, self.next, self.pages, self.files)
+        """The digest of the positions and the parts."""
+        return fingerprint(self.fingerprint, self.splits)
+
+    @property
+    def files(self) -> list[PartFile]:
+        """The finished parts of all splits."""
+        return [file for split in self.splits for file in split.files]
+
+    @property
+    def pages(self) -> int:
+        """How many pages these hold."""
+        return sum(split.pages for split in self.splits)
 
 
 def fingerprint(*described: Any) -> str:

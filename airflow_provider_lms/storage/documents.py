@@ -16,7 +16,7 @@ PartName = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,2
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
-_NUMBERED = r"-\d{8}T\d{6}Z-[0-9a-f]{8}-\d{5,}"
+_NUMBERED = r"-\d{8}T\d{6}Z-[0-9a-f]{8}-(\d{4,}-)?\d{5,}"
 _PART = re.compile(rf"part{_NUMBERED}\.(jsonl|csv|parquet)(\.gz|\.zst)?|file{_NUMBERED}\.pdf")
 _UNFINISHED = re.compile(rf"\.(_probe|_manifest\.json|_checkpoint\.json|{_PART.pattern})\.[0-9a-f]{{32}}\.tmp")
 

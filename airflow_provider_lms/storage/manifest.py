@@ -13,7 +13,7 @@ from airflow_provider_lms.storage.files import Location, child, folder, read_byt
 from airflow_provider_lms.tables.columns import COLUMN_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
@@ -91,6 +91,11 @@ class PartFile(msgspec.Struct, kw_only=True):
     def names(self) -> list[str]:
         """The names of the part and of its attachments."""
         return [self.name, *(each.name for each in self.attachments)]
+
+
+def names_of(files: Iterable[PartFile]) -> list[str]:
+    """The names of parts and of their attachments."""
+    return [name for file in files for name in file.names]
 
 
 class Manifest(msgspec.Struct, kw_only=True):

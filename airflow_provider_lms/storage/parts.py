@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,6 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_lms import clock
-from airflow_provider_lms.durations import describe_duration
 from airflow_provider_lms.storage.files import child, size_of, sizes_in, write_whole
 from airflow_provider_lms.storage.manifest import AttachedFile, PartFile
 
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.formats import Format
 
-log = logging.getLogger(__name__)
-
-_PROGRESS_SECONDS = 30.0
 _OVERFULL = 2
 
 
@@ -48,15 +43,15 @@ class PartOptions:
 
 
 class PartWriter:
-    """Writes pages into part files.
+    """Writes the pages of a listing, or of a split of it, into part files.
 
     :param directory: their folder.
     :param stem: the beginning of their names.
     :param record: the type whose fields are declared.
-    :param label: what is read, for the log.
     :param watermark: the attribute whose greatest value each part notes, if there is one.
     :param files: parts that an earlier attempt has finished.
     :param pages: how many pages these hold.
+    :param start: where reading continues after these.
     :param attachments: writes the files that records name, if they name any.
     :param on_safe_point: called with a continuation when finished parts hold everything up to there, and reading could
         resume there.
@@ -69,10 +64,10 @@ class PartWriter:
         parts: PartOptions,
         record: type[Record],
         *,
-        label: str = "the listing",
         watermark: str | None = None,
         files: Iterable[PartFile] = (),
         pages: int = 0,
+        start: str | None = None,
         attachments: Attachments | None = None,
         on_safe_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -80,54 +75,28 @@ class PartWriter:
         self._stem = stem
         self._parts = parts
         self._record = record
-        self._progress = _ProgressLog(label)
         self._watermark = watermark
         self._attachments = attachments
         self._on_safe_point = on_safe_point
         self._part: _Part | None = None
         self._last: Page[Any] | None = None
+        self._start = start
         self._safe_at = clock.monotonic()
         self.files = list(files)
         self.pages = self._safe_pages = pages
 
     @property
     def records(self) -> int:
-        """How many records the finished parts hold."""
-        return sum(file.records for file in self.files)
+        """How many records were written, those in the open part too."""
+        return sum(file.records for file in self.files) + (0 if self._part is None else self._part.records)
 
-    def write(self, pages: Iterable[Page[Any]], start: str | None = None) -> str | None:
-        """Write every page; return the continuation after the last.
+    @property
+    def next(self) -> str | None:
+        """The continuation after the last page."""
+        return self._start if self._last is None else self._last.next
 
-        If a page cannot be read, the part with the pages before it is finished for the next attempt.
-
-        :param start: the continuation that the pages begin with.
-        """
-        source = iter(pages)
-        try:
-            while (page := self._next(source)) is not None:
-                self._add(page)
-                open_records = 0 if self._part is None else self._part.records
-                self._progress.update(page, self.pages, self.records + open_records)
-            if self._part is None and not self.files:
-                # A reader of the files, such as DuckDB, finds the columns even if there is no record.
-                self._part = self._open_part()
-            self._finish()
-        except BaseException as error:
-            if self._part is not None:
-                self._part.abandon(error)
-            raise
-        return start if self._last is None else self._last.next
-
-    def _next(self, source: Iterator[Page[Any]]) -> Page[Any] | None:
-        try:
-            return next(source, None)
-        except Exception:
-            if self._continuation is not None:
-                with suppress(Exception):  # the error that matters is the page's
-                    self._finish()
-            raise
-
-    def _add(self, page: Page[Any]) -> None:
+    def add(self, page: Page[Any]) -> None:
+        """Write a page."""
         self.pages += 1
         self._last = page
         if page.records or not page.consistent:
@@ -139,6 +108,28 @@ class PartWriter:
         fill = max(size / self._parts.part_bytes, age / self._parts.part_seconds)
         if fill >= (_OVERFULL if page.next is not None and self._continuation is None else 1):
             self._finish()
+
+    def end(self, *, at_least_one: bool = False) -> None:
+        """Finish the last part.
+
+        :param at_least_one: write an empty part if there is none: a reader of the files, such as DuckDB, finds the
+            columns even if there is no record.
+        """
+        if at_least_one and self._part is None and not self.files:
+            self._part = self._open_part()
+        self._finish()
+
+    def interrupt(self) -> None:
+        """Finish the last part for the next attempt, if that could resume after it."""
+        if self._continuation is not None:
+            with suppress(Exception):  # the error that matters is the one that has interrupted the reading
+                self._finish()
+
+    def abandon(self, error: BaseException) -> None:
+        """Remove the last part if it is not finished."""
+        if self._part is not None:
+            part, self._part = self._part, None
+            part.abandon(error)
 
     def _open_part(self) -> _Part:
         name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
@@ -171,47 +162,6 @@ def are_complete(directory: ObjectStoragePath, files: Iterable[PartFile]) -> boo
     attached = [each for file in files for each in file.attachments]
     sizes = sizes_in(directory) if attached else {}
     return all(sizes.get(each.name) == each.bytes for each in attached)
-
-
-class _ProgressLog:
-    """Logs every half minute how far reading has come.
-
-    :param label: what is read.
-    """
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._logged = clock.monotonic()
-        # When the first page came, and its unit. What happens before, such as listing a course's learners, is done once
-        # and says nothing about how long the other pages will take.
-        self._first: tuple[float, int] | None = None
-
-    def update(self, page: Page[Any], pages: int, records: int) -> None:
-        """Note one more page.
-
-        :param pages: how many pages were read so far.
-        :param records: how many records were read so far.
-        """
-        now = clock.monotonic()
-        if self._first is None:
-            self._first = now, page.unit
-        started, first_unit = self._first
-        if now - self._logged < _PROGRESS_SECONDS:
-            return
-        self._logged = now
-        log.info(
-            "Reading %s: %s, %s records%s.",
-            self._label,
-            f"{pages:,} pages" if page.units == 1 else f"{page.unit:,} of {page.units:,} steps",
-            f"{records:,}",
-            self._time_left(page, page.unit - first_unit, now - started),
-        )
-
-    @staticmethod
-    def _time_left(page: Page[Any], done: int, elapsed: float) -> str:
-        if not done or page.unit == page.units:
-            return ""
-        return f", about {describe_duration(elapsed / done * (page.units - page.unit))} left"
 
 
 class _Part:

@@ -30,6 +30,7 @@ from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.formats.compression import zstd
 from airflow_provider_lms.storage.manifest import DatasetConflict, TaskInstanceKey
 from airflow_provider_lms.storage.parts import PartOptions
+from airflow_provider_lms.storage.source import WholeListing
 from airflow_provider_lms.testing import FakeClock, fake_clock
 from tests.storage.formats import ALL, need
 from tests.storage.place import Place, on_disk
@@ -63,7 +64,9 @@ def write(
     part_seconds: float = 300,
 ) -> dict[str, Any]:
     parts = PartOptions(written_as, part_bytes, part_seconds)
-    return Dataset(folder("output_path", str(path)), run, if_exists).write(lambda *_: found, DESCRIPTION, parts)
+    return Dataset(folder("output_path", str(path)), run, if_exists).write(
+        WholeListing(lambda *_: found), DESCRIPTION, parts
+    )
 
 
 def names(path: Place) -> set[str]:
@@ -97,7 +100,7 @@ def test_a_summary_and_a_manifest_say_the_same_of_the_files(place: Place) -> Non
 @pytest.mark.parametrize("kind", [str, ObjectStoragePath, lambda path: f"file://{path}", lambda path: f"{path}/"])
 def test_a_folder_may_be_a_path_a_url_or_an_object_storage_path(tmp_path: Path, kind: Any) -> None:
     Dataset(folder("output_path", kind(str(tmp_path))), RUN, "replace").write(
-        lambda *_: pages(2), DESCRIPTION, PartOptions(LINES, 10_000, 300)
+        WholeListing(lambda *_: pages(2)), DESCRIPTION, PartOptions(LINES, 10_000, 300)
     )
     assert [record["userId"] for record in read_records(kind(str(tmp_path)))] == ["u0", "u1"]
 
@@ -221,7 +224,7 @@ def test_the_time_left_is_estimated_from_the_first_page_on(place: Place, caplog:
     with fake_clock() as clock:
         description = replace(DESCRIPTION, subject="course c")
         Dataset(folder("output_path", str(place)), RUN, "replace").write(
-            lambda *_: crawl(clock), description, PartOptions(LINES, 10_000, 300)
+            WholeListing(lambda *_: crawl(clock)), description, PartOptions(LINES, 10_000, 300)
         )
     assert [message for message in caplog.messages if message.startswith("Reading")] == [
         "Reading course_results of course c: 1 of 4 steps, 1 records.",
@@ -260,7 +263,7 @@ def test_a_failure_leaves_the_dataset_before_and_whole_parts_for_the_retry(place
     with pytest.raises(RuntimeError, match="went away"):
         write(place, _broken(3, 3), part_bytes=part_bytes)
     after = {file.name: file.read_bytes() for file in place.iterdir()}
-    kept = json.loads(after["_checkpoint.json"])["files"]
+    kept = json.loads(after["_checkpoint.json"])["splits"][0]["files"]
     assert after.keys() - before.keys() == {"_checkpoint.json", *(file["name"] for file in kept)}
     assert after.items() >= before.items()
     assert sum(file["records"] for file in kept) == 6

@@ -26,6 +26,7 @@ from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import DatasetConflict, TaskInstanceKey
 from airflow_provider_lms.storage.parts import PartOptions
+from airflow_provider_lms.storage.source import WholeListing
 from tests.storage.place import Place, on_disk
 
 RUN = TaskInstanceKey("dag", "task", "run", -1, 1)
@@ -58,7 +59,7 @@ def write(place: Place, *, fails: bool = False) -> None:
         starts.append(start)
         return pages(fails=fails) if start is None else iter([Page([], 3, None)])
 
-    dataset.write(read, description, PartOptions(Format("jsonl", "none"), 1, 300))
+    dataset.write(WholeListing(read), description, PartOptions(Format("jsonl", "none"), 1, 300))
 
 
 def users(place: Place) -> list[str]:
@@ -182,8 +183,9 @@ def test_nothing_outside_the_folder_is_read_or_removed(tmp_path: Path, name: str
     with pytest.raises(Lost):
         write(place, fails=True)
     unfinished = json.loads((place / "_checkpoint.json").read_text())
+    (split,) = unfinished["splits"]
     files = [{**whole["files"][0], "name": name}]
-    for damaged in ({**unfinished, "leftovers": [name]}, {**unfinished, "files": files}):
+    for damaged in ({**unfinished, "leftovers": [name]}, {**unfinished, "splits": [{**split, "files": files}]}):
         (place / "_checkpoint.json").write_text(json.dumps(damaged))
         for _ in range(3):
             write(place)
@@ -204,9 +206,12 @@ CHECKPOINT_DAMAGE: list[tuple[str, list[Any]]] = [
     ("version", [None, "2", 1.5]),
     ("fingerprint", [None, 1]),
     ("run", [None, "run"]),
-    ("next", [None, 5, {}, "", "1", "x" * 8_193]),
-    ("files", [None, "x", [{}], []]),
-    ("pages", [*NUMBERS, 0, 1]),
+    ("splits", [None, "x", [], [{}], [{}, {}], [{"ended": True}]]),
+    ("splits.next", [None, 5, {}, "", "1", "x" * 8_193]),
+    ("splits.files", [None, "x", [{}], []]),
+    ("splits.pages", [*NUMBERS, 0, 1]),
+    ("splits.keys", [None, "x", [1], ["a"]]),
+    ("splits.ended", [None, "x", True]),
     ("digest", [None, "", "x"]),
     ("leftovers", [None, "x", *([name] for name in NAMES)]),
     ("started_at", DATES),
@@ -231,7 +236,8 @@ def test_a_checkpoint_with_a_wrong_value_costs_only_the_pages(tmp_path: Path, fi
     place = on_disk(tmp_path)
     with pytest.raises(Lost):
         write(place, fails=True)
-    damaged = {**json.loads((place / "_checkpoint.json").read_text()), field: value}
+    damaged = json.loads((place / "_checkpoint.json").read_text())
+    (damaged["splits"][0] if field.startswith("splits.") else damaged)[field.rpartition(".")[2]] = value
     (place / "_checkpoint.json").write_text(json.dumps(damaged))
     write(place)
     assert users(place) == ["u1", "u2"]

@@ -24,6 +24,7 @@ from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import TaskInstanceKey
 from airflow_provider_lms.storage.parts import PartOptions
+from airflow_provider_lms.storage.source import WholeListing
 from tests.rows import delivered, present
 from tests.storage.formats import ALL, need
 from tests.tasks import execute
@@ -63,7 +64,7 @@ def write(path: Path, name: str, compression: str) -> dict[str, Any]:
     description = Description("things", Thing, ("thing_id",), None, "https://lms.test", {})
     parts = PartOptions(Format.chosen(name, compression), 1_000_000, 300)
     return Dataset(folder("output_path", str(path)), TaskInstanceKey(), "replace").write(
-        lambda *_: pages(), description, parts
+        WholeListing(lambda *_: pages()), description, parts
     )
 
 

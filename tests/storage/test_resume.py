@@ -19,6 +19,7 @@ import pytest
 from airflow_provider_lms.lms.errors import LmsBrokenPage, LmsRateLimited
 from airflow_provider_lms.lms.ispring.listings.results import CourseResult
 from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.splits import Reading
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, World, faults
@@ -29,6 +30,7 @@ from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import DatasetConflict, TaskInstanceKey
 from airflow_provider_lms.storage.parts import PartOptions
+from airflow_provider_lms.storage.source import WholeListing
 from airflow_provider_lms.testing import fake_clock
 from tests.conftest import RESULTS
 from tests.rows import delivered, present
@@ -84,7 +86,7 @@ def write(
         "course_results", CourseResult, ("user_id",), "completion_date", "https://lms.test", {"q": query}
     )
     dataset = Dataset(folder("output_path", str(path)), run, "replace")
-    return dataset.write(listing, description, PartOptions(written_as, part_bytes, 300), (Refused,))
+    return dataset.write(WholeListing(listing, (Refused,)), description, PartOptions(written_as, part_bytes, 300))
 
 
 def fail(path: Place, at: int, **options: Any) -> Listing:
@@ -121,7 +123,7 @@ def test_pages_without_a_record_are_not_read_again(place: Place) -> None:
     for run in (RUN, RETRY):
         dataset = Dataset(folder("output_path", str(place)), run, "replace")
         try:
-            dataset.write(empty, description, PartOptions(LINES, 1, 300))
+            dataset.write(WholeListing(empty), description, PartOptions(LINES, 1, 300))
         except Lost:
             continue
     assert asked == [None, "1"]
@@ -149,7 +151,9 @@ def test_a_retry_that_may_read_no_more_pages_says_that_more_are_there(place: Pla
     )
     dataset = Dataset(folder("output_path", str(place)), RETRY, "replace")
     dataset.write(
-        lambda start, before: islice(listing(start, before), 3 - before), description, PartOptions(LINES, 1, 300)
+        WholeListing(lambda start, before: islice(listing(start, before), 3 - before)),
+        description,
+        PartOptions(LINES, 1, 300),
     )
     assert read_manifest(str(place))["complete"] is False
     assert users(place) == EVERYBODY[:6]
@@ -285,15 +289,15 @@ def test_a_checkpoint_of_another_version_is_not_used_but_its_parts_are_removed_i
     write(place, listing, run=RETRY)
     assert listing.asked == [(None, 0)]
     write(place, Listing(), run=RETRY)
-    assert not names(place) & {file["name"] for file in checkpoint["files"]}
+    assert not names(place) & {file["name"] for file in checkpoint["splits"][0]["files"]}
 
 
 def test_reading_resumes_only_where_a_page_allows_it(place: Place) -> None:
     listing = Listing(fails_at=6, resumable=(3,))
     with pytest.raises(Lost):
         write(place, listing, part_bytes=150)
-    checkpoint = json.loads((place / "_checkpoint.json").read_text())
-    assert (checkpoint["next"], checkpoint["pages"]) == ("3", 3)
+    (split,) = json.loads((place / "_checkpoint.json").read_text())["splits"]
+    assert (split["next"], split["pages"]) == ("3", 3)
     listing = Listing()
     write(place, listing, run=RETRY)
     assert listing.asked == [("3", 3)]
@@ -378,7 +382,8 @@ def test_an_operator_gets_over_a_checkpoint_whose_position_is_damaged(
     with pytest.raises(LmsBrokenPage):
         execute(operator, context(1))
     checkpoint = json.loads((place / "_checkpoint.json").read_text())
-    (place / "_checkpoint.json").write_text(json.dumps({**checkpoint, "next": damaged}))
+    (split,) = checkpoint["splits"]
+    (place / "_checkpoint.json").write_text(json.dumps({**checkpoint, "splits": [{**split, "next": damaged}]}))
     summary = execute(operator, context(2))
     assert present(read_records(summary)) == delivered(lms.ispring.module_results())
 
@@ -390,10 +395,10 @@ def test_an_error_from_inside_at_a_saved_position_leads_to_a_clean_start(
     lms: Simulator, place: Place, error: Exception
 ) -> None:
     class Operator(ISpringModuleResultsOperator):
-        def read(self, client: Any, start: str | None) -> Iterator[Page[Any]]:
+        def read(self, client: Any, start: str | None) -> Reading[Any]:
             if start is not None:
                 raise error
-            yield from super().read(client, start)
+            return super().read(client, start)
 
     operator = Operator(task_id="t", output_path=str(place), page_size=50, max_wait=0)
     lms.ispring.fail(RESULTS, faults.cut_document(), on=4)

@@ -20,6 +20,7 @@ from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.manifest import DatasetConflict, TaskInstanceKey
 from airflow_provider_lms.storage.parts import PartOptions
+from airflow_provider_lms.storage.source import WholeListing
 from tests.storage.conftest import WANTED, GetStore, place_in
 from tests.storage.place import Place
 
@@ -65,7 +66,9 @@ def write(output: str, writer: str, found: Iterator[Page[Any]], *, part_bytes: i
     description = Description("course_results", CourseResult, ("user_id",), "completion_date", "https://lms.test", {})
     dataset = Dataset(folder("output_path", output), TaskInstanceKey("dag", "task", writer, -1, 1), "replace")
     try:
-        return dataset.write(lambda *_: found, description, PartOptions(Format("jsonl", "none"), part_bytes, 300))
+        return dataset.write(
+            WholeListing(lambda *_: found), description, PartOptions(Format("jsonl", "none"), part_bytes, 300)
+        )
     except DatasetConflict:
         return None
 

@@ -1,0 +1,50 @@
+"""Logs how far a long reading has come."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.durations import describe_duration
+
+log = logging.getLogger(__name__)
+
+_SECONDS = 30.0
+
+
+class ProgressLog:
+    """Logs every half minute how far reading has come.
+
+    :param label: what is read, such as ``entity_progress of course 100002000010000001``.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._logged = clock.monotonic()
+        # When the first page came, and how much was done by then. What happens before, such as listing a course's
+        # learners, is done once and says nothing about how long the other pages will take.
+        self._first: tuple[float, int] | None = None
+
+    def update(self, pages: int, records: int, done: int, total: int) -> None:
+        """Note one more page.
+
+        :param pages: how many pages were read so far.
+        :param records: how many records were read so far.
+        :param done: how many steps of the reading are done or in progress.
+        :param total: how many there are. 1 if nobody knows how long the reading is.
+        """
+        now = clock.monotonic()
+        if self._first is None:
+            self._first = now, done
+        started, first = self._first
+        if now - self._logged < _SECONDS:
+            return
+        self._logged = now
+        elapsed, newly_done, left = now - started, done - first, total - done
+        log.info(
+            "Reading %s: %s, %s records%s.",
+            self._label,
+            f"{pages:,} pages" if total == 1 else f"{done:,} of {total:,} steps",
+            f"{records:,}",
+            f", about {describe_duration(elapsed / newly_done * left)} left" if newly_done and left else "",
+        )
