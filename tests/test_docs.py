@@ -45,5 +45,5 @@ def test_each_step_of_a_followed_parameter_exists(parameter: str, path: str) -> 
         assert name in names_of(PACKAGE / file), f"{parameter}: {step} is not in {file}"
 
 
-def test_six_parameters_are_followed() -> None:
-    assert len(FOLLOWED) == 6
+def test_seven_parameters_are_followed() -> None:
+    assert len(FOLLOWED) == 7

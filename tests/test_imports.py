@@ -153,7 +153,7 @@ def test_these_know_no_airflow(room: str) -> None:
     [
         (
             "storage",
-            "",
+            "airflow_provider_lms.lms.listing.splits",
             tuple(f"airflow_provider_lms.lms.listing.{name}" for name in ("page", "records", "spec")),
         ),
         ("coordination", "airflow_provider_lms.lms.http.rate_limit", ()),

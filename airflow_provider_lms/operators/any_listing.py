@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms.operators.base import LmsExtractOperator
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.client import LmsClient
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
 
 
 class AnyListing(LmsExtractOperator["Any"]):
@@ -41,10 +41,10 @@ class AnyListing(LmsExtractOperator["Any"]):
     def query(self) -> Mapping[str, object]:
         return {**self._filters(), **super().query()}  # type: ignore[safe-super]
 
-    def read(self, client: LmsClient, start: str | None) -> Iterator[Page[Any]]:
+    def read(self, client: LmsClient, start: str | None) -> Reading[Any]:
         # A name that is no filter is an error of the author's, like an invalid value.
         try:
-            pages: Iterator[Page[Any]] = client.read(self.declaration(), start=start, **dict[str, Any](self.query()))
+            pages: Reading[Any] = client.read(self.declaration(), start=start, **dict[str, Any](self.query()))
         except TypeError as error:
             raise ValueError(f"filters: {error}") from None
         return pages

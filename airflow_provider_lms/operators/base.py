@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
     from airflow_provider_lms.storage.parts import PartOptions
+    from airflow_provider_lms.storage.source import Source
 
 C = TypeVar("C", bound="LmsClient")
 
@@ -63,6 +64,9 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         names; ``freeze`` fails the task and names them.
     :param max_xcom_records: how many records may be returned without ``output_path``. With more the task fails.
     :param max_pages: how many pages to read, for a trial run; None reads all.
+    :param parallel_requests: with an ``output_path``, how many requests may be in flight, for a listing that can be
+        split: by the ids of a filter, by the parents of its records, or by learners. 1 reads page after page. Never
+        more than the connection's ``parallel_requests``. It begins with two, and adapts to what the LMS serves well.
     :param max_wait: seconds that one request may wait for a rate limit before the task fails with ``LmsRateLimited``.
     :param deferrable: with an ``output_path``, give the worker slot back while the LMS has locked the account or
         demands a pause of a minute or more. The part so far is closed, and the task resumes from there.
@@ -93,6 +97,7 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         schema_contract: SchemaContract = "evolve",
         max_xcom_records: int = 1_000,
         max_pages: int | None = None,
+        parallel_requests: int = 1,
         max_wait: float = 900.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **task: Unpack[TaskOptions],
@@ -110,6 +115,7 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         self.schema_contract = schema_contract
         self.max_xcom_records = max_xcom_records
         self.max_pages = max_pages
+        self.parallel_requests = parallel_requests
         self.max_wait = max_wait
         self.deferrable = deferrable
 
@@ -131,6 +137,9 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
     @abstractmethod
     def read(self, client: C, start: str | None) -> Iterable[Page[Any]]:
         """Read the listing with the parameters as rendered.
+
+        Nothing is sent before the first page is asked for. A
+        :class:`~airflow_provider_lms.lms.listing.splits.Reading` may be split.
 
         :param start: the continuation of an earlier attempt; None is the beginning.
         """
@@ -157,9 +166,8 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         """
         return None
 
-    def attach(self, client: C, pages: Iterator[Page[Any]], attachments: Attachments) -> Iterator[Page[Any]]:  # noqa: ARG002
-        """Write the files that the records of each page name; return the pages."""
-        return pages
+    def attach(self, client: C, page: Page[Any], attachments: Attachments) -> None:
+        """Write the files that the records of a page name."""
 
     def push_link(self, client: C, context: Context) -> None:
         """Let the UI lead to what was read, if the LMS tells its address."""
@@ -186,6 +194,7 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         self.check_parameters()
         max_pages = None if self.max_pages is None else parse_int("max_pages", self.max_pages)
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
+        parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = self._part_options()
         choice = self.column_choice()
@@ -202,7 +211,8 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
             if self.output_path is None:
                 from airflow_provider_lms.storage.xcom import collect
 
-                result = collect(islice(self._pages(client, None, projection), max_pages), max_records)
+                pages = map(self._conversion(client, projection), self.read(client, None))
+                result = collect(islice(pages, max_pages), max_records)
                 self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
             else:
                 client.prefetch = max_pages is None
@@ -227,23 +237,56 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
             if isinstance(value, Iterator):
                 setattr(self, name, list(value))
 
-    def _pages(
-        self, client: C, start: str | None, projection: Projection | None, attachments: Attachments | None = None
-    ) -> Iterator[Page[Any]]:
-        """The pages as they go into the result."""
+    def _conversion(
+        self, client: C, projection: Projection | None, attachments: Attachments | None = None
+    ) -> Callable[[Page[Any]], Page[Any]]:
+        """What makes of a page what goes into the result."""
         from airflow_provider_lms.lms.listing.drift import refuse_new_fields
 
-        pages = iter(self.read(client, start))
-        if self.schema_contract == "freeze":
-            pages = refuse_new_fields(self.declaration().name, pages)
-        if attachments is not None:
-            pages = self.attach(client, pages, attachments)
-        return pages if projection is None else map(projection.apply, pages)
+        name, freezes = self.declaration().name, self.schema_contract == "freeze"
+
+        def convert(page: Page[Any]) -> Page[Any]:
+            if freezes:
+                refuse_new_fields(name, page)
+            if attachments is not None:
+                self.attach(client, page, attachments)
+            return page if projection is None else projection.apply(page)
+
+        return convert
+
+    def _source(self, client: C, convert: Callable[[Page[Any]], Page[Any]], max_pages: int | None) -> Source:
+        """Where the dataset's pages come from: the whole listing, or its splits.
+
+        :param convert: makes of a page what the dataset is to hold.
+        """
+        from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
+        from airflow_provider_lms.lms.listing.splits import Reading
+        from airflow_provider_lms.operators.split_listing import SplitListing
+        from airflow_provider_lms.storage.source import WholeListing
+
+        # A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew from the
+        # first page shows whether the position was at fault.
+        rejected = (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
+        def pages(start: str | None, before: int) -> Iterator[Page[Any]]:
+            left = None if max_pages is None else max(max_pages - before, 0)
+            return islice(map(convert, self.read(client, start)), left)
+
+        reading = self.read(client, None)  # sends nothing
+        if max_pages is not None or not isinstance(reading, Reading) or reading.splitter is None:
+            return WholeListing(pages, rejected)
+        return SplitListing(
+            pages,
+            rejected,
+            client=client,
+            splitter=reading.splitter,
+            parallel_requests=min(self.parallel_requests, client.parallel_requests),
+            convert=convert,
+        )
 
     def _write(
         self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context
     ) -> dict[str, Any]:
-        from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
         from airflow_provider_lms.operators.outlets import update_outlets
         from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import folder
@@ -256,15 +299,8 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         if summary is not None:
             self.log.info("An earlier attempt of this task instance has already written the dataset.")
         else:
-
-            def read(start: str | None, pages_before: int) -> Iterator[Page[Any]]:
-                left = None if max_pages is None else max(max_pages - pages_before, 0)
-                return islice(self._pages(client, start, projection, attachments), left)
-
-            # A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew
-            # from the first page shows whether the position was at fault.
-            rejected = (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
-            summary = dataset.write(read, self._description(client, projection), parts, rejected, attachments)
+            source = self._source(client, self._conversion(client, projection, attachments), max_pages)
+            summary = dataset.write(source, self._description(client, projection), parts, attachments)
         update_outlets(self.outlets, context, summary)
         return summary
 

@@ -91,6 +91,7 @@ class CompareDatasetsOperator(BaseOperator):
 def _write(found: Comparison, change: Change, directory: ObjectStoragePath, run: Any, chosen: Any) -> dict[str, Any]:
     from airflow_provider_lms.storage.dataset import Dataset, Description
     from airflow_provider_lms.storage.parts import PartOptions
+    from airflow_provider_lms.storage.source import WholeListing
     from airflow_provider_lms.tables.columns import Columns, RowType
 
     manifest = found.manifest
@@ -107,7 +108,9 @@ def _write(found: Comparison, change: Change, directory: ObjectStoragePath, run:
         hash_key_id=manifest.hash_key_id,
     )
     parts = PartOptions(chosen, 128_000_000, 300.0)
-    return Dataset(directory, run, "replace").write(lambda *_: _pages(found, change, rows), description, parts)
+    return Dataset(directory, run, "replace").write(
+        WholeListing(lambda *_: _pages(found, change, rows)), description, parts
+    )
 
 
 def _pages(found: Comparison, change: Change, rows: RowType) -> Iterator[Page[Any]]:

@@ -97,5 +97,6 @@ class ExtractOptions(TaskOptions, total=False):
     schema_contract: SchemaContract
     max_xcom_records: int
     max_pages: int | None
+    parallel_requests: int
     max_wait: float
     deferrable: bool

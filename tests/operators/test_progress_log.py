@@ -18,7 +18,7 @@ from airflow_provider_lms.operators.zoho_people import (
     ZohoPeopleEntityProgressOperator,
 )
 from airflow_provider_lms.simulator import Simulator
-from airflow_provider_lms.storage import parts
+from airflow_provider_lms.storage import progress_log
 from tests.tasks import execute
 
 COURSE = "100002000010000001"
@@ -56,7 +56,7 @@ def test_the_log_names_courses_and_batches_and_counts_everything_else(
 def test_the_log_of_a_task_holds_no_id_of_a_learner(
     lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(parts, "_PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress_log, "_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[0]
     execute(

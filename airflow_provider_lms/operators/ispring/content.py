@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOperator, ISpringExtractOptions
@@ -10,8 +10,8 @@ from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOpera
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.content import Course, CourseModule
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
 
 
 class ISpringCoursesOperator(ISpringExtractOperator):
@@ -27,7 +27,7 @@ class ISpringCoursesOperator(ISpringExtractOperator):
 
         return COURSES
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[Course]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[Course]:
         return client.courses(page_size=self.page_size, start=start)
 
 
@@ -56,5 +56,5 @@ class ISpringCourseModulesOperator(ISpringExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {"course_ids": self.course_ids, **super().query()}
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[CourseModule]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[CourseModule]:
         return client.read("course_modules", page_size=self.page_size, start=start, course_ids=self.course_ids)

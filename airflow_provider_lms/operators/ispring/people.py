@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.projection import ColumnChoice
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.storage.attachments import Attachments
 
 _FILE = "downloadedFile"
@@ -84,7 +85,7 @@ class ISpringUsersOperator(ISpringExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {**self.filters(), **super().query()}
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[User]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[User]:
         return client.read("users", page_size=self.page_size, start=start, **self.filters())
 
 
@@ -101,7 +102,7 @@ class ISpringDepartmentsOperator(ISpringExtractOperator):
 
         return DEPARTMENTS
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[Department]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[Department]:
         return client.read("departments", page_size=self.page_size, start=start)
 
 
@@ -158,7 +159,7 @@ class ISpringEnrollmentsOperator(ISpringExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {**self.filters(), **super().query()}
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[Enrollment]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[Enrollment]:
         pages = client.enrollments(**self.filters(), page_size=self.page_size, start=start)
         return client.with_known_courses(pages, self.course_ids)
 
@@ -251,15 +252,11 @@ class ISpringCertificatesOperator(ISpringExtractOperator):
 
         return Attachments(directory, ".pdf") if self.download else None
 
-    def attach(
-        self, client: ISpringLearnClient, pages: Iterator[Page[Certificate]], attachments: Attachments
-    ) -> Iterator[Page[Certificate]]:
-        for page in pages:
-            for certificate in page.records:
-                certificate.downloaded_file = _download(client, certificate, attachments)
-            yield page
+    def attach(self, client: ISpringLearnClient, page: Page[Certificate], attachments: Attachments) -> None:
+        for certificate in page.records:
+            certificate.downloaded_file = _download(client, certificate, attachments)
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[Certificate]]:
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[Certificate]:
         return client.read("certificates", page_size=self.page_size, start=start, **self.filters())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from airflow_provider_lms.links.course import CourseLink
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         ResultFilters,
     )
     from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.parameters import DateLike, DateRange
 
 
@@ -130,12 +130,12 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {**self.filters(), "on_unknown_user": self.on_unknown_user, **super().query()}
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[LearnerResult]]:
-        pages: Iterator[Page[CourseResult]] = client.course_results(
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[LearnerResult]:
+        reading: Reading[CourseResult] = client.course_results(
             **self.filters(), on_unknown_user=self.on_unknown_user, page_size=self.page_size, start=start
         )
-        # A page of course results is one of learner results.
-        return cast("Iterator[Page[LearnerResult]]", client.with_known_courses(pages, self.course_ids))
+        # Course results are learner results.
+        return cast("Reading[LearnerResult]", client.with_known_courses(reading, self.course_ids))
 
     def push_link(self, client: ISpringLearnClient, context: Context) -> None:
         from airflow_provider_lms.links.course import push_link
@@ -199,12 +199,12 @@ class ISpringModuleResultsOperator(ISpringCourseResultsOperator):
     def filters(self) -> ModuleResultFilters:
         return {**super().filters(), "module_ids": self.module_ids, "course_item_ids": self.course_item_ids}
 
-    def read(self, client: ISpringLearnClient, start: str | None) -> Iterator[Page[LearnerResult]]:
-        pages: Iterator[Page[ModuleResult]] = client.module_results(
+    def read(self, client: ISpringLearnClient, start: str | None) -> Reading[LearnerResult]:
+        reading: Reading[ModuleResult] = client.module_results(
             **self.filters(), on_unknown_user=self.on_unknown_user, page_size=self.page_size, start=start
         )
-        # A page of module results is one of learner results.
-        return cast("Iterator[Page[LearnerResult]]", client.with_known_courses(pages, self.course_ids))
+        # Module results are learner results.
+        return cast("Reading[LearnerResult]", client.with_known_courses(reading, self.course_ids))
 
 
 def _date_range(start: DateLike | None, end: DateLike | None) -> DateRange | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.zoho_people.base import Id, ZohoPeopleExtractOperator, ZohoPeopleExtractOptions
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
     from airflow_provider_lms.lms.zoho_people.listings.courses import Batch, Course, CourseModule
 
@@ -27,7 +27,7 @@ class ZohoPeopleCoursesOperator(ZohoPeopleExtractOperator):
 
         return COURSES
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[Course]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[Course]:
         return client.courses(start=start)
 
 
@@ -55,7 +55,7 @@ class ZohoPeopleBatchesOperator(ZohoPeopleExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {"course_id": self.course_id}
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[Batch]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[Batch]:
         return client.batches(self.course_id, start=start)
 
 
@@ -92,7 +92,7 @@ class ZohoPeopleCourseModulesOperator(ZohoPeopleExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {"course_ids": self.course_ids, "batch_id": self.batch_id}
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[CourseModule]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[CourseModule]:
         from airflow_provider_lms.lms.zoho_people.crawl import course_modules
 
         return course_modules(client, course_ids=self.course_ids, batch_id=self.batch_id, start=start)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.zoho_people.base import Id, ZohoPeopleExtractOperator, ZohoPeopleExtractOptions
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
     from airflow_provider_lms.lms.zoho_people.listings.account import Employee
     from airflow_provider_lms.lms.zoho_people.listings.plans import LearningPlanProgress
@@ -32,7 +32,7 @@ class ZohoPeopleEmployeesOperator(ZohoPeopleExtractOperator):
 
         return EMPLOYEES
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[Employee]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[Employee]:
         return client.employees(start=start)
 
 
@@ -68,7 +68,7 @@ class ZohoPeopleLearningPlanProgressOperator(ZohoPeopleExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {"plan_ids": self.plan_ids, "learner_id": self.learner_id}
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[LearningPlanProgress]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[LearningPlanProgress]:
         if self.plan_ids is not None and self.learner_id is not None:
             raise ValueError("learner_id: give either plan_ids or learner_id.")
         return client.read("learning_plan_progress", start=start, plan_ids=self.plan_ids, learner_id=self.learner_id)

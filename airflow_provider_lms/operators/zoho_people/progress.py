@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.zoho_people.base import Id, ZohoPeopleExtractOperator, ZohoPeopleExtractOptions
 
 if TYPE_CHECKING:
-    from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
     from airflow_provider_lms.lms.zoho_people.crawl import OnUnknownLearner
     from airflow_provider_lms.lms.zoho_people.listings.progress import CourseProgress, EntityProgress
@@ -79,10 +79,10 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
             "on_unknown_learner": self.on_unknown_learner,
         }
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterable[Page[EntityProgress]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[EntityProgress]:
         from airflow_provider_lms.lms.zoho_people.crawl import EntityProgressCrawl
 
-        return EntityProgressCrawl(
+        crawl = EntityProgressCrawl(
             client,
             self.course_id,
             learner_ids=self.learner_ids,
@@ -91,6 +91,7 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
             on_unknown_learner=self.on_unknown_learner,
             start=start,
         )
+        return crawl.reading()
 
 
 class ZohoPeopleCourseProgressOperator(ZohoPeopleExtractOperator):
@@ -135,7 +136,7 @@ class ZohoPeopleCourseProgressOperator(ZohoPeopleExtractOperator):
     def query(self) -> Mapping[str, object]:
         return {"course_id": self.course_id, "batch_id": self.batch_id, "learner_id": self.learner_id}
 
-    def read(self, client: ZohoPeopleClient, start: str | None) -> Iterator[Page[CourseProgress]]:
+    def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[CourseProgress]:
         from airflow_provider_lms.lms.zoho_people.crawl import course_progress
 
         return course_progress(client, self.course_id, batch_id=self.batch_id, learner_id=self.learner_id, start=start)
