@@ -40,7 +40,17 @@ class Deadline:
         self._ends_at = math.inf
         self._bytes_left = math.inf
         self._aborted = False
+        self._has_response = False
+        self._is_kept = False
         self._socket: socket.socket | None = None
+
+    @property
+    def kept_connection_ended(self) -> bool:
+        """Whether a failed exchange was on a connection from an earlier one, and no byte of a response has come.
+
+        Then the server has most likely closed the connection before the request came.
+        """
+        return self._is_kept and not self._has_response and not self._aborted
 
     def start(self, seconds: float, max_bytes: float) -> None:
         """Begin an exchange.
@@ -50,7 +60,7 @@ class Deadline:
         """
         self._ends_at = time.monotonic() + seconds
         self._bytes_left = max_bytes
-        self._aborted = False
+        self._aborted = self._has_response = self._is_kept = False
 
     def seconds_left(self) -> float:
         """Seconds until the exchange must be over.
@@ -67,9 +77,14 @@ class Deadline:
 
         :raises TooManyBytes: they are too many.
         """
+        self._has_response = self._has_response or received > 0
         self._bytes_left -= received
         if self._bytes_left < 0:
             raise TooManyBytes
+
+    def uses_kept_connection(self) -> None:
+        """Say that the exchange's connection is from an earlier one, unless it has to connect anew."""
+        self._is_kept = True
 
     def watch(self, sock: socket.socket) -> None:
         """Name the socket of the exchange."""
@@ -102,6 +117,7 @@ class Deadline:
         :raises OSError: no address accepts a connection.
         """
         failed: OSError | None = None
+        self._is_kept = False
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         if may_connect is not None:
             found = [each for each in found if may_connect(str(each[4][0]))]

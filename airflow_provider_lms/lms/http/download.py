@@ -20,7 +20,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from airflow_provider_lms.lms.errors import LmsError, LmsFileError, LmsRateLimited, LmsTokenRefused, LmsUnavailable
-from airflow_provider_lms.lms.http.exchange import Exchanger, address_refused
+from airflow_provider_lms.lms.http.exchange import Exchanger, address_refused, resend_if_closed
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 
 Exchange: TypeAlias = Callable[[Mapping[str, str]], Response]
@@ -95,7 +95,7 @@ class Downloader:
         error_of = partial(_error_of, host=urlsplit(url).hostname, is_own=is_own)
         if is_own:
             return self._authorized(call, partial(_receive, self._own, url, call, start, store), error_of)
-        response = _receive(self._foreign, url, call, start, store, {})
+        response = resend_if_closed(partial(_receive, self._foreign, url, call, start, store, {}))
         if (error := error_of(response)) is not None:
             raise with_retry_after(error, response)
         return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import requests
 import urllib3
@@ -25,6 +25,7 @@ from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.session import open_session
 
 Params: TypeAlias = Sequence[tuple[str, str]]
+T = TypeVar("T")
 
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_MAX_BODY_BYTES = 268_435_456
@@ -34,6 +35,26 @@ _CHUNK = 65_536
 _BYTES_AROUND_BODY = 8_388_608
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRUNCATED = "the connection ended before the body was complete"
+
+
+class KeptConnectionClosed(LmsUnavailable):
+    """A connection that was kept from an earlier request ended before any byte of the response came."""
+
+
+def resend_if_closed(send: Callable[[], T]) -> T:
+    """Send a request, and once more at once if a kept connection turns out to be closed.
+
+    Servers close a connection that was idle for some seconds, and some close it after each response without saying so.
+    That is no outage: a new connection is enough. urllib3 notices it only if the server's end of the connection has
+    come before the request is sent. HTTP lets a client do this for requests that only read (RFC 9110, 9.2.2), and all
+    requests of this package only read or fetch a token.
+
+    :param send: each call sends the request, and counts it: the LMS may have counted the first one too.
+    """
+    try:
+        return send()
+    except KeptConnectionClosed:
+        return send()
 
 
 def _nothing() -> None:
@@ -88,7 +109,7 @@ class Exchanger:
         self._on_sent = on_sent
         prepared = self._prepare(method, url, call, params, form, json, header)
         with self._typed_errors(call, url):
-            found = self._open(prepared)
+            found = self._open(prepared, call)
             with found:
                 return _response(found, call, self._body(found, call))
 
@@ -102,7 +123,7 @@ class Exchanger:
         self._on_sent = _nothing
         prepared = self._prepare("GET", url, call, (), None, None, header)
         with self._typed_errors(call, url):
-            found = self._open(prepared)
+            found = self._open(prepared, call)
         with found:
             if 200 <= found.status_code < 300:
                 yield _response(found, call, b""), self._pieces(found, call)
@@ -175,14 +196,20 @@ class Exchanger:
                 "connection, has characters that HTTP does not allow."
             ) from None
 
-    def _open(self, prepared: requests.PreparedRequest) -> requests.Response:
+    def _open(self, prepared: requests.PreparedRequest, call: str) -> requests.Response:
         self._deadline.start(self.timeout, self.max_body_bytes + _BYTES_AROUND_BODY)
-        return self._session.send(
-            prepared,
-            timeout=self.timeout,
-            allow_redirects=False,  # a redirect may lead to another host, and the token must not follow
-            **self._environment(prepared.url or ""),
-        )
+        try:
+            return self._session.send(
+                prepared,
+                timeout=self.timeout,
+                allow_redirects=False,  # a redirect may lead to another host, and the token must not follow
+                **self._environment(prepared.url or ""),
+            )
+        except requests.ConnectionError:
+            if not self._deadline.kept_connection_ended:
+                raise
+            host = headers.host_of(prepared.url or "")
+            raise KeptConnectionClosed(f"{call}: {host} closed a kept connection and sent no response.") from None
 
     def _environment(self, url: str) -> dict[str, Any]:
         """The proxy and the CA bundle that the environment names.

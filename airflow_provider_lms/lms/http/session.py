@@ -107,14 +107,19 @@ class _HttpConnection(HTTPConnection):
     ) -> None:
         super().__init__(*args, **options)
         self._deadline, self._on_sent, self._may_connect = deadline, on_sent, may_connect
+        self._has_served = False
         self.response_class = partial(DeadlineResponse, deadline=deadline)  # type: ignore[assignment]
 
     def request(self, *args: Any, **options: Any) -> None:
-        super().request(*args, **options)
+        if self._has_served:
+            self._deadline.uses_kept_connection()
+        super().request(*args, **options)  # over plain HTTP, this connects
+        self._has_served = True
         self._on_sent()
 
     def _new_conn(self) -> socket.socket:
         """As urllib3 does it, within the deadline."""
+        self._has_served = False
         try:
             sock = self._deadline.connect(
                 self._dns_host, self.port or 0, self.socket_options, self.source_address, self._may_connect

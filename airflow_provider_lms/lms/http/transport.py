@@ -18,7 +18,13 @@ from urllib.parse import urlsplit
 from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused
 from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
 from airflow_provider_lms.lms.http.download import Downloader, ErrorOf, Exchange, Store
-from airflow_provider_lms.lms.http.exchange import DEFAULT_MAX_BODY_BYTES, DEFAULT_TIMEOUT, Exchanger, Params
+from airflow_provider_lms.lms.http.exchange import (
+    DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_TIMEOUT,
+    Exchanger,
+    Params,
+    resend_if_closed,
+)
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter, RateLimits, RetryAfter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -119,7 +125,8 @@ class Transport:
     ) -> Response:
         """Send ``POST`` with a JSON body below the base URL.
 
-        It is not tried again, apart from a rejected token. For a call that only reads, :meth:`retrying` does that.
+        Only for a call that reads: it is sent again after a rejected token, and if a kept connection turns out to be
+        closed. Other errors are not tried again; :meth:`retrying` does that.
 
         :param body: becomes the JSON body.
         """
@@ -285,12 +292,17 @@ class Transport:
             raise with_retry_after(error, response)
 
     def _exchanged(self, call: str, exchange: Exchange, token: str, prefetched: _Prefetched | None) -> Response:
-        if prefetched is None and (not_now := self._rate_limiter.acquire()) is not None:
-            raise _limited(call, not_now)
-        try:
-            return exchange(self._authorization(token)) if prefetched is None else prefetched.response.result()
-        finally:
-            self._rate_limiter.release()
+        def send() -> Response:
+            nonlocal prefetched
+            sent, prefetched = prefetched, None
+            if sent is None and (not_now := self._rate_limiter.acquire()) is not None:
+                raise _limited(call, not_now)
+            try:
+                return exchange(self._authorization(token)) if sent is None else sent.response.result()
+            finally:
+                self._rate_limiter.release()
+
+        return resend_if_closed(send)
 
     def _take_prefetched(
         self, path: str, params: Params, body: Mapping[str, object] | None = None
@@ -335,7 +347,8 @@ class Transport:
         call = f"POST {urlsplit(self._grant.url).path}"
         try:
             accept = {"Accept": "application/json"}
-            response = self._exchanger.send("POST", self._grant.url, call, form=self._grant.form(), header=accept)
+            send = partial(self._exchanger.send, "POST", self._grant.url, call, form=self._grant.form(), header=accept)
+            response = resend_if_closed(send)
             try:
                 token = self._grant.token(response)
             except LmsError as error:
