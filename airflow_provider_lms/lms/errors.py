@@ -112,6 +112,10 @@ class LmsSchemaDrift(LmsError):
     """The LMS sends fields that are not declared, and the caller allows none."""
 
 
+class LmsSplitError(LmsError):
+    """Rows do not belong to the split that was asked for, so reading in splits would lose some."""
+
+
 class LmsTruncatedPage(LmsBrokenPage):
     """The connection ended before the body was complete."""
 

@@ -45,7 +45,7 @@ class SplitListing(WholeListing):
 
     def split(self, known: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
         is_whole = not all(known) if known else self._parallel_requests == 1
-        if is_whole:
+        if is_whole or (known and self._splitter.is_fixed):
             return super().split(known)
         planned = {key for keys in known for key in keys}
         new = [key for key in self._splitter.find_keys() if key not in planned]

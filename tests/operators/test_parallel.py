@@ -39,7 +39,7 @@ from tests.conftest import RESULTS
 from tests.tasks import execute
 
 NOBODY = "00000000-0000-4000-8000-00000000000{}"
-ISPRING = ("courses", "users", "children", "grandchildren")
+ISPRING = ("courses", "users", "all courses", "all users", "all dates", "children", "grandchildren")
 ZOHO = ("personal children", "children with batches", "batches", "crawl", "crawl of batches")
 
 
@@ -82,6 +82,9 @@ def task(lms: Simulator, name: str, path: Path, **options: Any) -> LmsExtractOpe
     kinds: dict[str, tuple[Any, dict[str, Any]]] = {
         "courses": (ISpringModuleResultsOperator, {"course_ids": courses(lms), "page_size": 10}),
         "users": (ISpringCourseResultsOperator, {"user_ids": users(lms), "page_size": 4}),
+        "all courses": (ISpringModuleResultsOperator, {"split_by": "course_ids", "page_size": 10}),
+        "all users": (ISpringCourseResultsOperator, {"split_by": "user_ids", "page_size": 4}),
+        "all dates": (ISpringCourseResultsOperator, {"split_by": "access_date", "page_size": 4}),
         "children": (ISpringCourseModulesOperator, {}),
         "grandchildren": (ISpringListingOperator, {"listing": "quiz_answers"}),
         "personal children": (ZohoPeopleLearningPlanProgressOperator, {}),
@@ -132,8 +135,9 @@ def test_it_gives_the_same_records_with_hardly_more_requests(lms: Simulator, tmp
         assert sorted(rows(parallel)) == expected
         assert (parallel["complete"], parallel["records"]) == (True, serial["records"])
         assert is_split(parallel)
-        # Each split may end in a page that is not full.
-        assert len(requests) <= needed + (4 * count if name in ("courses", "users") else 0)
+        # Each split may end in a page that is not full. Ids that nobody names are listed first.
+        more = {"courses": 4 * count, "users": 4 * count, "all courses": 4 * count + 3, "all users": 4 * count + 3}
+        assert len(requests) <= needed + more.get(name, 0) or name == "all dates"
 
 
 def test_the_order_in_which_pages_arrive_does_not_matter(lms: Simulator, tmp_path: Path) -> None:
@@ -391,3 +395,28 @@ def test_a_frozen_schema_and_chosen_columns_hold_for_splits_too(lms: Simulator, 
 
 def _with_a_new_field(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "results": [{**row, "shoe_size": 43} for row in content["results"]]}
+
+
+def test_dates_need_no_further_splits_in_a_retry(lms: Simulator, tmp_path: Path) -> None:
+    expected = sorted(rows(execute(task(lms, "all dates", tmp_path / "serial"))))
+    out, options = tmp_path / "out", {"parallel_requests": 3, "part_bytes": 1, "max_wait": 0}
+    with fake_clock() as clock:
+        with breaking(lms.ispring, after=9), pytest.raises(LmsError):
+            execute(task(lms, "all dates", out, **options), attempt(1))
+        clock.advance(3_600 * 30)
+        summary = execute(task(lms, "all dates", out, **options), attempt(2))
+    assert sorted(rows(summary)) == expected
+
+
+def test_ids_that_a_filter_names_are_not_listed(lms: Simulator, tmp_path: Path) -> None:
+    some = courses(lms)[:3]
+    summary = execute(task(lms, "all courses", tmp_path, course_ids=some, parallel_requests=2))
+    assert {json.loads(row)["courseId"] for row in rows(summary)} == {*some}
+    assert not lms.ispring.count("GET /contents")
+
+
+@pytest.mark.parametrize("value", ["departments", "", 5])
+def test_a_split_by_that_makes_no_sense_is_refused(lms: Simulator, tmp_path: Path, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^split_by: "):
+        execute(task(lms, "courses", tmp_path, split_by=value))
+    assert not lms.ispring.requests

@@ -44,6 +44,7 @@ from airflow_provider_lms.lms.ispring.listings.results import (
     ResultFilters,
 )
 from airflow_provider_lms.lms.ispring.reads import TypedReads
+from airflow_provider_lms.lms.ispring.split_by import SplitBy, splitter_by
 from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser, ResultsReader
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.query import Query
@@ -85,6 +86,7 @@ class ISpringLearnClient(TypedReads):
         self,
         *,
         on_unknown_user: OnUnknownUser = "fail",
+        split_by: SplitBy | None = None,
         page_size: int | None = None,
         start: str | None = None,
         **filters: Unpack[ModuleResultFilters],
@@ -92,6 +94,9 @@ class ISpringLearnClient(TypedReads):
         """Yield results of learners in the modules of their courses: one record per learner, module and enrollment.
 
         :param on_unknown_user: ``fail``, or ``skip`` to read the others if the LMS does not know some user ids.
+        :param split_by: how the reading is split where it is read with several requests at the same time:
+            ``course_ids`` and ``user_ids`` by all courses or users, unless a filter names some; ``access_date`` by
+            windows of the access date. None splits by a filter with several ids.
         :param page_size: rows per page; None takes the connection's, else the vendor's 1,000.
         :param start: the ``next`` of an earlier page of the same query.
         :param filters: see :class:`ResultFilters` and :class:`ModuleResultFilters`.
@@ -106,13 +111,14 @@ class ISpringLearnClient(TypedReads):
 
         Source: vendor page "Getting User Results on the Course Modules".
         """
-        return self._results(MODULE_RESULTS, filters, on_unknown_user, page_size, start)
+        return self._results(MODULE_RESULTS, filters, on_unknown_user, page_size, start, split_by=split_by)
 
     def course_results(
         self,
         *,
         on_unknown_user: OnUnknownUser = "fail",
         unknown_users: set[str] | None = None,
+        split_by: SplitBy | None = None,
         page_size: int | None = None,
         start: str | None = None,
         **filters: Unpack[ResultFilters],
@@ -126,7 +132,7 @@ class ISpringLearnClient(TypedReads):
 
         Source: vendor page "Getting User Results on the Courses"; OpenAPI ``GET /learners/results``.
         """
-        return self._results(COURSE_RESULTS, filters, on_unknown_user, page_size, start, unknown_users)
+        return self._results(COURSE_RESULTS, filters, on_unknown_user, page_size, start, unknown_users, split_by)
 
     def count_requests(self, **filters: Unpack[ResultFilters]) -> int:
         """How many requests course results take at least, since a long list of ids is split.
@@ -274,7 +280,10 @@ class ISpringLearnClient(TypedReads):
             return Reading(whole())
         read = unwatched.read
         splitter: Splitter[ISpringLearnClient, R] = Splitter(
-            unwatched.find_keys, lambda client, keys, start: watch(read(client, keys, start)), check
+            unwatched.find_keys,
+            lambda client, keys, start: watch(read(client, keys, start)),
+            is_fixed=unwatched.is_fixed,
+            finish=check,
         )
         return Reading(whole(), splitter)
 
@@ -328,8 +337,11 @@ class ISpringLearnClient(TypedReads):
         page_size: int | None,
         start: str | None,
         unknown_users: set[str] | None = None,
+        split_by: SplitBy | None = None,
     ) -> Reading[S]:
         parse_choice("on_unknown_user", on_unknown_user, get_args(OnUnknownUser))
+        if split_by is not None:
+            parse_choice("split_by", split_by, get_args(SplitBy))
         query = listing.query(filters, page_size=self._page_size if page_size is None else page_size)
         unknown = set() if unknown_users is None else unknown_users
         expected = query.ids(USER_IDS.name) if unknown_users is None else ()
@@ -347,7 +359,14 @@ class ISpringLearnClient(TypedReads):
             )
             return reader.pages(start)
 
-        return self._read_query(listing, query, read, start)
+        reading = self._read_query(listing, query, read, start)
+        if split_by is None:
+            return reading
+
+        def read_some(client: ISpringLearnClient, some: Mapping[str, object], start: str | None) -> Iterator[Page[S]]:
+            return client._results(listing, some, on_unknown_user, page_size, start)
+
+        return Reading(reading, splitter_by(split_by, self, filters, read_some))
 
 
 def _content_path(course_id: str) -> str:

@@ -26,11 +26,13 @@ class Splitter(Generic[C, R]):
         so it must not identify a person.
     :param read: reads the rows of some of the keys with a client, from a continuation of the same keys on. A key that
         is no longer there has no rows.
+    :param is_fixed: whether no key can be added while the listing is read, in this attempt or a later one.
     :param finish: called with a client when all splits were read, for a check of the whole reading.
     """
 
     find_keys: Callable[[], Sequence[str]]
     read: Callable[[C, Sequence[str], str | None], Iterator[Page[R]]]
+    is_fixed: bool = False
     finish: Callable[[C], None] = lambda _: None
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ModuleResultFilters,
         ResultFilters,
     )
+    from airflow_provider_lms.lms.ispring.split_by import SplitBy
     from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser
     from airflow_provider_lms.lms.listing.spec import Listing
     from airflow_provider_lms.lms.listing.splits import Reading
@@ -45,6 +46,8 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
     :param completion_date_start: completed from then on.
     :param completion_date_end: completed until then.
     :param on_unknown_user: ``fail``, or ``skip`` to read the others if the LMS does not know some user ids.
+    :param split_by: what ``parallel_requests`` splits the listing by: ``course_ids`` or ``user_ids``, all that the LMS
+        lists unless the filter names some, or ``access_date``. None splits by a filter with several ids.
 
     Example::
 
@@ -66,6 +69,7 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         "completion_statuses",
         "user_statuses",
         "on_unknown_user",
+        "split_by",
         "access_date_start",
         "access_date_end",
         "due_date_start",
@@ -91,6 +95,7 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         completion_date_start: Moment = None,
         completion_date_end: Moment = None,
         on_unknown_user: OnUnknownUser = "fail",
+        split_by: SplitBy | None = None,
         **common: Unpack[ISpringExtractOptions],
     ) -> None:
         super().__init__(**common)
@@ -107,6 +112,7 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         self.completion_date_start = completion_date_start
         self.completion_date_end = completion_date_end
         self.on_unknown_user = on_unknown_user
+        self.split_by = split_by
 
     def declaration(self) -> Listing[Any]:
         from airflow_provider_lms.lms.ispring.listings.results import COURSE_RESULTS
@@ -128,11 +134,15 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         }
 
     def query(self) -> Mapping[str, object]:
-        return {**self.filters(), "on_unknown_user": self.on_unknown_user, **super().query()}
+        return {**self.filters(), "on_unknown_user": self.on_unknown_user, "split_by": self.split_by, **super().query()}
 
     def read(self, client: ISpringLearnClient, start: str | None) -> Reading[LearnerResult]:
         reading: Reading[CourseResult] = client.course_results(
-            **self.filters(), on_unknown_user=self.on_unknown_user, page_size=self.page_size, start=start
+            **self.filters(),
+            on_unknown_user=self.on_unknown_user,
+            split_by=self.split_by,
+            page_size=self.page_size,
+            start=start,
         )
         # Course results are learner results.
         return cast("Reading[LearnerResult]", client.with_known_courses(reading, self.course_ids))
@@ -164,6 +174,7 @@ class ISpringResultOptions(ISpringExtractOptions, total=False):
     completion_date_start: Moment
     completion_date_end: Moment
     on_unknown_user: OnUnknownUser
+    split_by: SplitBy | None
 
 
 class ISpringModuleResultsOperator(ISpringCourseResultsOperator):
@@ -201,7 +212,11 @@ class ISpringModuleResultsOperator(ISpringCourseResultsOperator):
 
     def read(self, client: ISpringLearnClient, start: str | None) -> Reading[LearnerResult]:
         reading: Reading[ModuleResult] = client.module_results(
-            **self.filters(), on_unknown_user=self.on_unknown_user, page_size=self.page_size, start=start
+            **self.filters(),
+            on_unknown_user=self.on_unknown_user,
+            split_by=self.split_by,
+            page_size=self.page_size,
+            start=start,
         )
         # Module results are learner results.
         return cast("Reading[LearnerResult]", client.with_known_courses(reading, self.course_ids))
