@@ -31,4 +31,5 @@ def delivered(vendor_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def ordered(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The records in an order of their own, to compare what may come in any."""
-    return sorted(records, key=lambda row: (row["courseId"], row["userId"], row.get("moduleId", "")))
+    names = ("courseId", "userId", "moduleId", "enrollmentId")
+    return sorted(records, key=lambda row: [row.get(name, "") for name in names])

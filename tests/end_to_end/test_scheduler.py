@@ -22,7 +22,7 @@ from tests.end_to_end.dags.every_listing import LISTINGS
 from tests.end_to_end.dags.every_size import SIZES
 from tests.end_to_end.dags.waiting import WORLD
 from tests.listings import SINGLE, comparable, values_of, world_rows
-from tests.rows import delivered, present
+from tests.rows import delivered, ordered, present
 
 NO_PAGE = faults.content(lambda _: {"message": "try again later"})
 """A final error. What is not the LMS's own response would be tried again within the task."""
@@ -96,6 +96,14 @@ def test_a_dataset_holds_just_the_rows_of_the_world(stage: Stage, name: str) -> 
     assert len(found) == len(expected) == manifest["records"] == (9 if name == "rows_one_by_one" else int(name[5:]))
     assert found == expected
     assert manifest["run"]["run_id"] == stage.runs["every_size"]["dag_run_id"]
+
+
+def test_several_requests_at_the_same_time_give_the_same_rows(stage: Stage) -> None:
+    summary = read_manifest(str(stage.output / "in_parallel"))
+    expected = delivered(stage.simulators["rows_999"].ispring.module_results())
+    assert len({file["name"].split("-")[3] for file in summary["files"]}) == 20
+    assert ordered(present(read_records(str(stage.output / "in_parallel")))) == ordered(expected)
+    assert stage.simulators["rows_999"].most_in_flight > 1
 
 
 @pytest.mark.parametrize("task", LISTINGS)

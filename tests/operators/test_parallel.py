@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import random
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +37,11 @@ from airflow_provider_lms.operators.zoho_people import (
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.vendor import Vendor
-from airflow_provider_lms.storage import progress_log, read_records
+from airflow_provider_lms.storage import progress_log, read_manifest, read_records
 from airflow_provider_lms.storage.formats.lines import JsonLines
 from airflow_provider_lms.testing import fake_clock
 from tests.conftest import RESULTS
+from tests.rows import delivered, ordered, present
 from tests.tasks import execute
 
 NOBODY = "00000000-0000-4000-8000-00000000000{}"
@@ -420,3 +426,43 @@ def test_a_split_by_that_makes_no_sense_is_refused(lms: Simulator, tmp_path: Pat
     with pytest.raises(ValueError, match=r"^split_by: "):
         execute(task(lms, "courses", tmp_path, split_by=value))
     assert not lms.ispring.requests
+
+
+EXTRACT = """
+import sys
+from types import SimpleNamespace
+from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+ti = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1, try_number=int(sys.argv[2]))
+operator = ISpringModuleResultsOperator(
+    task_id="t", output_path=sys.argv[1], page_size=10, part_bytes=4_000, parallel_requests=10, split_by="course_ids"
+)
+operator.execute({"ti": ti})
+"""
+
+
+@pytest.mark.processes
+def test_a_worker_that_is_killed_with_ten_requests_in_flight_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kills, chance = int(os.environ.get("LMS_KILLS", "3")), random.Random(7)
+    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", (tmp_path / "coordination.sqlite").as_uri())
+    with Simulator(World(users=40, courses=20, modules=2, blocked=0), latency=0.05) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(lms.connection()))
+        for number in range(1, kills + 2):
+            sent = lms.ispring.count(RESULTS)
+            with subprocess.Popen([sys.executable, "-c", EXTRACT, str(tmp_path / "out"), str(number)]) as worker:
+                pages = chance.randint(5, 40)
+                while number <= kills and lms.ispring.count(RESULTS) < sent + pages and worker.poll() is None:
+                    time.sleep(0.002)
+                if number <= kills:
+                    worker.kill()
+        assert worker.returncode == 0
+        found, expected = read_records(str(tmp_path / "out")), lms.ispring.module_results()
+        assert ordered(present(found)) == ordered(delivered(expected))
+        asked, pages = lms.ispring.count(RESULTS), read_manifest(str(tmp_path / "out"))["pages"]
+    with capsys.disabled():
+        print(f"\n{kills} kills with up to 10 requests in flight: {pages} pages, {asked - pages} requests again.")
+    # Of each thread, a part of at most two pages, a page that waits to be written, and the request under way.
+    assert asked - pages <= kills * 10 * 4
+    named = {file["name"] for file in read_manifest(str(tmp_path / "out"))["files"]}
+    assert named <= {path.name for path in (tmp_path / "out").iterdir()}

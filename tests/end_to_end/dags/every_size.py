@@ -26,6 +26,14 @@ with DAG(
         page_size=1,
         output_path="{{ params.output }}/rows_one_by_one",
     )
+    ISpringModuleResultsOperator(
+        task_id="in_parallel",
+        ispring_learn_conn_id="rows_999",
+        page_size=20,
+        parallel_requests=5,
+        split_by="user_ids",
+        output_path="{{ params.output }}/in_parallel",
+    )
     ISpringUsersOperator(task_id="to_xcom", ispring_learn_conn_id="rows_one_by_one")
 
 with DAG(dag_id="failing", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC"), params={"output": ""}):
