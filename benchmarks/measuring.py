@@ -27,6 +27,8 @@ class Work:
     :param folder: for its output (``result``), its log (``log``) and the rest.
     :param small: an LMS to warm up on; None starts cold.
     :param airflow_home: shared by processes that are to be tasks of one host.
+    :param courses: the ids of the courses to read; none are all.
+    :param parallel: how many requests may be in flight.
     """
 
     peer: str
@@ -36,6 +38,8 @@ class Work:
     format: str
     small: str | None = None
     airflow_home: Path | None = None
+    courses: Sequence[str] = ()
+    parallel: int = 1
 
     @property
     def output(self) -> Path:
@@ -72,6 +76,7 @@ class Process:
                 [
                     *(sys.executable, "-m", "benchmarks.process", work.peer, work.small or "", work.url),
                     *(str(work.folder), work.media_type, work.format),
+                    *(str(work.parallel), *work.courses),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,7 +1,8 @@
 """A peer's own process: import and warm up, say so, wait to be let go, read, say what it took.
 
-``python -m benchmarks.process`` takes a peer, a small LMS to warm up on (or none), an LMS, a folder, a media type and a
-format. What the peer itself prints goes to stderr.
+``python -m benchmarks.process`` takes a peer, a small LMS to warm up on (or none), an LMS, a folder, a media type, a
+format, how many requests may be in flight, and the ids of courses, or none for all. What the peer itself prints goes to
+stderr.
 """
 
 from __future__ import annotations
@@ -17,13 +18,19 @@ from benchmarks.peers import CONTENDERS, Task
 
 
 def main() -> None:
-    name, small, url, folder, media_type, file_format = sys.argv[1:]
+    name, small, url, folder, media_type, file_format, parallel, *courses = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    peer = CONTENDERS[name].load()
+    peer = CONTENDERS[name].load_by_course() if courses else CONTENDERS[name].load()
+
+    def task_in(kind: str, url: str) -> Task:
+        output = Path(folder) / kind
+        output.mkdir(parents=True, exist_ok=True)
+        return Task(url, output, media_type, file_format, courses, int(parallel))
+
     if small:
-        peer.read(_task(small, Path(folder) / "warm-up", media_type, file_format))
-    task = _task(url, Path(folder) / "result", media_type, file_format)
+        peer.read(task_in("warm-up", small))
+    task = task_in("result", url)
     print("ready", file=answers, flush=True)
     sys.stdin.readline()
     started, spent = time.monotonic(), _spent()
@@ -34,11 +41,6 @@ def main() -> None:
         raise
     figures = {"started": started, "finished": time.monotonic(), "cpu": _spent() - spent, "peak": _peak()}
     print(json.dumps(figures), file=answers, flush=True)
-
-
-def _task(url: str, folder: Path, media_type: str, file_format: str) -> Task:
-    folder.mkdir(parents=True, exist_ok=True)
-    return Task(url, folder, media_type, file_format)
 
 
 def _spent() -> float:

@@ -65,7 +65,7 @@ def compare(scenario: Scenario, media_types: Sequence[str], big: Server, folder:
 
 
 def _print(title: str, big: Server, records: int, taken: dict[str, list[Figures]], requests: dict[str, int]) -> None:
-    least = big.pages * big.latency
+    least = big.pages * big.pace.latency
 
     def ratio(figures: list[Figures], of: Callable[[Figures], float]) -> float:
         return statistics.median(of(each) / of(own) for each, own in zip(figures, taken[OURS], strict=True))

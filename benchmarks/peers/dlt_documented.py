@@ -12,16 +12,19 @@ from benchmarks.peers import CREDENTIALS, LISTING, TOKEN, TOKEN_HEADERS, Task
 
 
 def read(task: Task) -> None:
+    pipeline(task).run(_json(task) if task.media_type == JSON else _xml(task), loader_file_format=task.format)
+
+
+def pipeline(task: Task) -> Any:
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     import dlt
 
-    pipeline = dlt.pipeline(
+    return dlt.pipeline(
         "benchmark",
         pipelines_dir=str(task.output / "state"),
         destination=dlt.destinations.filesystem(bucket_url=(task.output / "bucket").absolute().as_uri()),
         dataset_name="lms",
     )
-    pipeline.run(_json(task) if task.media_type == JSON else _xml(task), loader_file_format=task.format)
 
 
 def files(folder: Path) -> Sequence[Path]:

@@ -22,13 +22,17 @@ def read(task: Task) -> None:
         "host": task.url,
         "login": CREDENTIALS["client_id"],
         "password": CREDENTIALS["client_secret"],
-        "extra": {"response_format": "json" if task.media_type == JSON else "xml"},
+        "extra": {"response_format": "json" if task.media_type == JSON else "xml", "parallel_requests": task.parallel},
     }
     os.environ["AIRFLOW_CONN_ISPRING_LEARN_DEFAULT"] = json.dumps(connection)
     # A second run is a retry of the same task instance.
     instance: Any = SimpleNamespace(dag_id="benchmark", task_id="read", run_id="once", map_index=-1, try_number=1)
     operator = ISpringModuleResultsOperator(
-        task_id="read", output_path=str(task.output / "dataset"), output_format=cast(OutputFormat, task.format)
+        task_id="read",
+        course_ids=task.courses or None,
+        output_path=str(task.output / "dataset"),
+        output_format=cast(OutputFormat, task.format),
+        parallel_requests=task.parallel,
     )
     operator.execute({"ti": instance})
 
