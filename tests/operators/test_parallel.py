@@ -242,6 +242,17 @@ def _before_the_first_split(account: Vendor, lms: Simulator, name: str) -> int:
     return len(account.requests)
 
 
+@pytest.mark.parametrize("name", ["personal children", "crawl"])
+def test_a_checkpoint_names_no_learner(lms: Simulator, tmp_path: Path, name: str) -> None:
+    learners = [learner.id for learner in lms.zoho.world.everyone]
+    with breaking(lms.zoho, after=10), pytest.raises(LmsError):
+        execute(task(lms, name, tmp_path, parallel_requests=2, part_bytes=1, max_wait=0), attempt(1))
+    keys = [key for split in checkpoint(tmp_path) for key in split["keys"]]
+    assert len(keys) == len(learners)
+    text = (tmp_path / "_checkpoint.json").read_text()
+    assert not [learner for learner in learners if learner in text]
+
+
 def test_a_retry_keeps_the_splits_whatever_it_may_have_in_flight(lms: Simulator, tmp_path: Path) -> None:
     options: dict[str, Any] = {"part_bytes": 1, "max_wait": 0}
     with breaking(lms.ispring, after=10), pytest.raises(LmsError):
@@ -281,6 +292,8 @@ def test_a_split_whose_position_the_lms_rejects_begins_anew_alone(
     assert "rejected the place where the last attempt stopped" in caplog.text
     assert ended <= names(summary)
     assert not unfinished & names(summary)
+    execute(task(lms, "courses", out))
+    assert not unfinished & {path.name for path in out.iterdir()}
 
 
 def test_a_parent_that_came_or_went_between_two_attempts(lms: Simulator, tmp_path: Path) -> None:
