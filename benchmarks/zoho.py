@@ -14,9 +14,9 @@ from typing import Any
 
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.zoho import Limits
+from benchmarks import zoho_latency
+from benchmarks.zoho_latency import KINDS
 from dev.fleet import Fleet, Member, Unit
-
-KINDS = (0, 1, 2, 4, 5, 6, 7, 8)
 
 
 def main() -> int:
@@ -27,11 +27,20 @@ def main() -> int:
     )
     parser.add_argument("--latency", type=float, default=0.05, help="seconds before each answer")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 4])
+    parser.add_argument(
+        "--slow",
+        type=float,
+        metavar="SECONDS",
+        help="measure only what answers that take so long of 60 s cost, with several requests in flight",
+    )
     parser.add_argument("--smoke", action="store_true", help="a small run that checks only that all agree")
     options = parser.parse_args()
     if options.smoke:
         options.learners, options.window, options.processes = 6, 0.5, [2]
     limits = replace(Limits(), window_seconds=options.window, lock_seconds=5 * options.window)
+    if options.slow is not None:
+        zoho_latency.measure(options.learners, options.slow, limits)
+        return 0
     calls = options.learners * len(KINDS)
     least = (calls - 1) // limits.requests * limits.window_seconds
     print(

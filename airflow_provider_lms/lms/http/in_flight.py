@@ -28,7 +28,8 @@ class InFlight:
 
     A round is as many responses as requests are allowed. After each round the limit rises by one, if responses then
     come faster; otherwise it goes back to what was as fast with fewer requests. A rate-limit response, an outage or a
-    timeout halves the limit, once per round.
+    timeout halves the limit, once per round. A round in which the account's own rate limit held a request back tells
+    nothing about the LMS, and changes nothing.
 
     :param most: the limit is never higher.
     """
@@ -43,7 +44,7 @@ class InFlight:
         self._rates: dict[int, tuple[float, int]] = {}
         self._steps_back: Counter[int] = Counter()
         self._rounds = 0
-        self._was_full = self._halved = False
+        self._was_full = self._halved = self._was_held_back = False
         self._start_round()
 
     @contextmanager
@@ -83,6 +84,8 @@ class InFlight:
                 self._rates.clear()
                 self._start_round()
                 self._halved = True
+        elif isinstance(error, LmsRateLimited):
+            self._was_held_back = True
         elif error is None:
             self._responses += 1
             if self._responses >= self.limit:
@@ -90,8 +93,9 @@ class InFlight:
 
     def _end_round(self) -> None:
         seconds = clock.monotonic() - self._started
-        # Where fewer requests were sent than allowed, their rate says nothing about the LMS.
-        if self._was_full and seconds > 0:
+        # Where fewer requests were sent than allowed, or the account's rate limit held some back, their rate says
+        # nothing about the LMS.
+        if self._was_full and not self._was_held_back and seconds > 0:
             self._rounds += 1
             self._rates[self.limit] = (self._responses / seconds, self._rounds)
             self.limit = self._next_limit()
@@ -122,7 +126,7 @@ class InFlight:
         self._started = clock.monotonic()
         self._responses = 0
         self._was_full = self._in_flight >= self.limit
-        self._halved = False
+        self._halved = self._was_held_back = False
 
 
 def _is_overload(error: LmsError) -> bool:
