@@ -7,7 +7,7 @@ AZURITE := 3.37.0
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-airflow test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-waiting contract requirements clean
+.PHONY: help demo test test-fast test-airflow test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,9 @@ benchmark: .venv-benchmark/installed  ## measure against other ways to do the sa
 
 benchmark-zoho: .venv/installed  ## measure reading under Zoho's limits, scaled down
 	$(BIN)/python -m benchmarks.zoho $(ARGS)
+
+benchmark-requests: .venv/installed  ## count the requests of operators, sensors and watchers
+	@$(BIN)/python -m benchmarks.request_counts $(ARGS)
 
 benchmark-waiting: .venv-benchmark/installed  ## measure thousands of triggers that wait
 	@.venv-benchmark/bin/python -m benchmarks.waiting $(ARGS)
