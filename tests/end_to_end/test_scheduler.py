@@ -20,7 +20,6 @@ from dev.standalone import FINISHED, Airflow
 from tests.conftest import RESULTS
 from tests.end_to_end.dags.every_listing import LISTINGS
 from tests.end_to_end.dags.every_size import SIZES
-from tests.end_to_end.dags.waiting import WORLD
 from tests.listings import SINGLE, comparable, values_of, world_rows
 from tests.rows import delivered, ordered, present
 
@@ -199,6 +198,8 @@ def test_no_learner_is_in_a_log(stage: Stage) -> None:
 
 def test_no_learner_of_a_dataset_is_anywhere_in_airflow(stage: Stage) -> None:
     """Not even in its database: records go into the dataset, and XCom has only the summary."""
+    from tests.end_to_end.dags.waiting import WORLD  # which Airflow 2 cannot import
+
     lms = stage.simulators["every_listing"]
     given = {value for filters in stage.filters().values() for value in filters.values()}
     # The first users are those of other DAGs too, which have their ids in the code or their records in XCom.
