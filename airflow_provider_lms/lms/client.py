@@ -87,7 +87,7 @@ class LmsClient(ABC):
         :param start: the ``next`` of an earlier page of the same query.
         :param values: path ids and filters by name; None leaves one out.
         :return: lazy pages. The children of several parents, and the rows of several ids, can be read at the same time:
-            see :func:`~airflow_provider_lms.lms.parallel.read_splits`.
+            see :func:`~airflow_provider_lms.lms.parallel.read_parallel`.
         :raises ValueError: a value is invalid, or there is no such listing; raised before the first request.
         :raises TypeError: the listing has no such filter.
 
@@ -135,12 +135,14 @@ class LmsClient(ABC):
         own = {name: value for name, value in values.items() if name in names}
         # What is invalid is to be refused now, and not after all parents have been read.
         listing.query({**own, **dict.fromkeys(parent.ids, "1")}, page_size=page_size)
-        parents = self._parents(parent, {name: value for name, value in values.items() if name not in names})
+        chosen = {name: value for name, value in values.items() if name not in names}
+        self._parents(parent, chosen)
         personal = any(each.personal for each in listing.path_ids if each.name in parent.ids)
 
         @cache
         def ids_by_key() -> Mapping[str, Mapping[str, str | None]]:
-            found = {"/".join(each or "" for each in ids.values()): ids for ids in parents}
+            # Asked anew where listing them has failed before: the rest of that listing would pass for all of it.
+            found = {"/".join(each or "" for each in ids.values()): ids for ids in self._parents(parent, chosen)}
             return {self.disguise(key) if personal else key: found[key] for key in found}
 
         def read(client: LmsClient, keys: Iterable[str], start: str | None) -> Iterator[Page[R]]:

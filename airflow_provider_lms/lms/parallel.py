@@ -16,6 +16,7 @@ from airflow_provider_lms.lms.http.in_flight import InFlight, Stopped
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.lms.listing.splits import Reading, Split, Splitter, Step, balanced, steps
+from airflow_provider_lms.lms.parameters import parse_int
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def read_parallel(client: C, reading: Reading[R], parallel_requests: int) -> Ite
     :param reading: what to read. If it cannot be split, it is read page after page.
     :param parallel_requests: how many requests may be in flight.
     :return: the pages as they come. None of them says how to resume.
+    :raises ValueError: ``parallel_requests`` is no number from 1 on.
     :raises LmsError: a page could not be read.
 
     Example::
@@ -42,6 +44,7 @@ def read_parallel(client: C, reading: Reading[R], parallel_requests: int) -> Ite
         for page in read_parallel(client, client.read("course_modules"), 4):
             print(page.to_dicts())
     """
+    parse_int("parallel_requests", parallel_requests)
     if reading.splitter is None or parallel_requests == 1:
         yield from reading
         return

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from airflow_provider_lms.simulator.exchange import Reply, Request
-from airflow_provider_lms.simulator.vendor import Vendor
+from airflow_provider_lms.simulator.vendor import Host
 
 PDF = "application/pdf"
 _CERTIFICATE = re.compile(r"GET (/certificates/([0-9a-f-]{36})\.pdf)")
 
 
-class Files(Vendor):
+class Files(Host):
     """Serves a PDF for each certificate's id, to everybody who knows its address."""
-
-    def connection(self, url: str) -> dict[str, Any]:
-        raise NotImplementedError("Files have no connection of their own.")
 
     def _answer(self, request: Request) -> Reply | None:
         found = _CERTIFICATE.fullmatch(request.call)

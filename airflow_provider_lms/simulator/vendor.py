@@ -19,8 +19,8 @@ class _Planned:
     times: int
 
 
-class Vendor(ABC):
-    """One simulated LMS."""
+class Host(ABC):
+    """Answers requests, and can be told to fail."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -43,7 +43,7 @@ class Vendor(ABC):
         return sum(request.call == call for request in list(self.requests))
 
     def reply(self, request: Request) -> Reply | None:
-        """The reply to a request; None where this vendor has no such endpoint."""
+        """The reply to a request; None where this host has no such endpoint."""
         with self._mutex:
             reply = self._answer(request)
             if reply is None:
@@ -60,11 +60,15 @@ class Vendor(ABC):
             return reply
 
     @abstractmethod
+    def _answer(self, request: Request) -> Reply | None: ...
+
+
+class Vendor(Host):
+    """One simulated LMS."""
+
+    @abstractmethod
     def connection(self, url: str) -> dict[str, Any]:
         """The fields of an Airflow connection to this vendor.
 
         :param url: where it is served.
         """
-
-    @abstractmethod
-    def _answer(self, request: Request) -> Reply | None: ...

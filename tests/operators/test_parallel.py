@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_lms.hooks.base import ClientOptions
+from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
+from airflow_provider_lms.lms.parallel import read_parallel
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.operators.ispring import (
     ISpringCourseModulesOperator,
@@ -439,6 +441,25 @@ def test_a_split_by_that_makes_no_sense_is_refused(lms: Simulator, tmp_path: Pat
     with pytest.raises(ValueError, match=r"^split_by: "):
         execute(task(lms, "courses", tmp_path, split_by=value))
     assert not lms.ispring.requests
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", None])
+def test_a_reader_without_a_request_in_flight_is_refused_and_not_empty(lms: Simulator, value: Any) -> None:
+    with closing(ISpringLearnHook().get_conn()) as client:
+        with pytest.raises(ValueError, match=r"^parallel_requests: "):
+            list(read_parallel(client, client.read("course_modules"), value))
+        found = read_parallel(client, client.read("course_modules"), 3)
+        serial = sum(len(page.records) for page in client.read("course_modules"))
+        assert sum(len(page.records) for page in found) == serial > 0
+
+
+def test_parents_that_could_not_be_listed_are_not_taken_for_none(lms: Simulator) -> None:
+    with closing(ISpringLearnHook().get_conn()) as client:
+        splitter: Any = client.read("course_modules").splitter
+        lms.ispring.fail("GET /contents", faults.status(403))
+        with pytest.raises(LmsError):
+            splitter.find_keys()
+        assert sorted(splitter.find_keys()) == sorted(courses(lms))
 
 
 EXTRACT = """
