@@ -23,7 +23,8 @@ class FakeClock(Clock):
     def __init__(self, at: datetime | None = None) -> None:
         self.naps: list[float] = []
         self._started_at = super().utcnow() if at is None else at
-        self._started = super().monotonic()
+        # Whole seconds: 60 s after a moment, the moment 60 s before is that moment again. Other floats may round.
+        self._started = float(round(super().monotonic()))
         self._passed = 0.0
         self._mutex = threading.Lock()
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.tables.columns import EXTRA, READ_AT
 
 
 def rows(pages: Iterable[Page[Any]]) -> list[dict[str, Any]]:
@@ -16,9 +17,13 @@ def rows(pages: Iterable[Page[Any]]) -> list[dict[str, Any]]:
 
 
 def present(records: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records with only those fields that have a value, and what is in ``_extra`` where the vendor has it."""
+    """The records with only those fields that have a value, and what is in ``_extra`` where the vendor has it.
+
+    When they were read is left out.
+    """
     flat = ({**record, **record.get("_extra", {})} for record in records)
-    return [{name: value for name, value in row.items() if value is not None and name != "_extra"} for row in flat]
+    left_out = {EXTRA, READ_AT}
+    return [{name: value for name, value in row.items() if value is not None and name not in left_out} for row in flat]
 
 
 def delivered(vendor_rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

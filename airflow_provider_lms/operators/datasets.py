@@ -67,8 +67,9 @@ class CompareDatasetsOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare the datasets.
 
-        :return: ``counts`` with the number of rows that are ``inserted``, ``updated``, ``deleted`` and ``unchanged``;
-            with ``output_path`` also the summary of a dataset for each of the first three.
+        :return: ``counts`` with the number of rows that are ``inserted``, ``updated``, ``deleted``, ``unchanged`` and
+            ``not_read`` (carried over from the earlier dataset); with ``output_path`` also the summary of a dataset for
+            each of the first three.
         :raises ValueError: a parameter is invalid, or the datasets cannot be compared.
         """
         from airflow_provider_lms.lms.parameters import parse_ids

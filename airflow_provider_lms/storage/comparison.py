@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,15 +14,18 @@ import msgspec
 from airflow_provider_lms.storage.files import Location
 from airflow_provider_lms.storage.manifest import Manifest, load_manifest
 from airflow_provider_lms.storage.reader import read_records
+from airflow_provider_lms.tables.columns import READ_AT
 
 log = logging.getLogger(__name__)
 
-Change: TypeAlias = Literal["inserted", "updated", "deleted", "unchanged"]
+Change: TypeAlias = Literal["inserted", "updated", "deleted", "unchanged", "not_read"]
 CHANGES: tuple[Change, ...] = get_args(Change)
 Row: TypeAlias = dict[str, Any]
 Source: TypeAlias = "Location | Mapping[str, Any]"
 
 _LATER = "Read it again, and compare then."
+_CONTENT_BYTES = 16
+_READ_AT_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class Comparison:
     Rows are read again each time that they are asked for, so only a digest of each row is held in memory: about 150
     bytes for each key of each dataset.
 
-    :param counts: the number of rows by change: ``inserted``, ``updated``, ``deleted``, ``unchanged``.
+    A row that was carried over from one dataset to the next is ``not_read``: nobody asked the LMS whether it has
+    changed. Rows that were read are compared without the date of reading.
+
+    :param counts: the number of rows by change: ``inserted``, ``updated``, ``deleted``, ``unchanged``, ``not_read``.
     :param key: the columns that identify a row.
     :param manifest: that of the current dataset.
 
@@ -52,7 +59,7 @@ class Comparison:
     _now: Mapping[bytes, bytes]
 
     def rows(self, change: Change) -> Iterator[Row]:
-        """The rows of one change. An updated or unchanged row is that of the current dataset, a deleted one the last.
+        """The rows of one change. A deleted row is the last one; the others are those of the current dataset.
 
         :raises FileNotFoundError: a dataset was replaced since they were compared.
         """
@@ -70,7 +77,7 @@ class Comparison:
             return "deleted"
         if key not in self._before:
             return "inserted"
-        return "unchanged" if self._now[key] == self._before[key] else "updated"
+        return _change(self._before[key], self._now[key])
 
 
 def compare_datasets(previous: Source | None, current: Source, key: Sequence[str] | str | None = None) -> Comparison:
@@ -112,17 +119,17 @@ def compare_datasets(previous: Source | None, current: Source, key: Sequence[str
                 row = {
                     name: contents.get(value, value) if isinstance(value, str) else value for name, value in row.items()
                 }
-            found[identity] = _digest(row)
+            found[identity] = _digest_row(row)
         return found
 
     before, now = digests("previous", previous, earlier), digests("current", current, later)
-    unchanged = sum(before.get(each) == digest for each, digest in now.items())
-    inserted = sum(each not in before for each in now)
+    in_both = Counter(_change(before[each], digest) for each, digest in now.items() if each in before)
     counts: dict[Change, int] = {
-        "inserted": inserted,
-        "updated": len(now) - inserted - unchanged,
-        "deleted": sum(each not in now for each in before),
-        "unchanged": unchanged,
+        "inserted": len(now) - in_both.total(),
+        "updated": in_both["updated"],
+        "deleted": len(before) - in_both.total(),
+        "unchanged": in_both["unchanged"],
+        "not_read": in_both["not_read"],
     }
     log.info("Compared %s: %s.", later.resource, ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     return Comparison(counts, columns, later, previous, current, before, now)
@@ -155,5 +162,26 @@ def _contents(manifest: Manifest) -> dict[str, str]:
     return {each.name: each.sha256 for file in manifest.files for each in file.attachments}
 
 
-def _digest(value: object) -> bytes:
-    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=16).digest()
+def _change(before: bytes, now: bytes) -> Change:
+    """What has become of a row that is in both datasets.
+
+    :param before: the digest of the row in the earlier dataset.
+    :param now: in the later one.
+    """
+    if before[:_CONTENT_BYTES] != now[:_CONTENT_BYTES]:
+        return "updated"
+    has_read_at = len(now) > _CONTENT_BYTES
+    return "not_read" if has_read_at and before == now else "unchanged"
+
+
+def _digest_row(row: Row) -> bytes:
+    """The digest of what a row says, and after it, where rows tell when they were read, the digest of that."""
+    read_at = row.get(READ_AT)
+    if read_at is None:
+        return _digest(row)
+    content = {name: value for name, value in row.items() if name != READ_AT}
+    return _digest(content) + _digest(read_at, _READ_AT_BYTES)
+
+
+def _digest(value: object, size: int = _CONTENT_BYTES) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=size).digest()

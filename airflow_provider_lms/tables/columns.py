@@ -13,6 +13,9 @@ from msgspec import UNSET
 EXTRA = "_extra"
 """The column for what no other column can hold: a JSON object by field name."""
 
+READ_AT = "readAt"
+"""The column that tells when the LMS was asked for a row, where a table has one. It is not about what the row says."""
+
 _TYPES: dict[Any, str] = {
     str: "string",
     int: "integer",

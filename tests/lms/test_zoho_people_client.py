@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.crawl import EntityProgressCrawl, course_progress
 from airflow_provider_lms.lms.zoho_people.listings.progress import ENTITY_TYPES, parse_minutes
 from airflow_provider_lms.simulator import Simulator, World, faults
+from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.testing import fake_clock
 from tests.conftest import ZOHO_TOKEN
 from tests.rows import rows
 
@@ -409,3 +412,21 @@ def test_fields_and_statuses_that_are_new_are_kept(lms: Simulator, zoho: ZohoPeo
         "rooms": [{"roomId": "100002000000040113", "seats": 3}],
         "trainerIds": ["100002000000040115"],
     }
+
+
+def test_each_record_tells_when_zoho_was_asked(lms: Simulator, connect_zoho: Callable[..., ZohoPeopleClient]) -> None:
+    course, learner = lms.zoho.courses[0].id, lms.zoho.world.everyone[0].id
+    call = f"GET /api/v1/courses/{course}/learners/{learner}/progress"
+    with fake_clock() as clock:
+
+        def answer_late(_: Request, reply: Reply) -> Reply:
+            clock.advance(20)
+            return reply
+
+        for _ in range(2):
+            clock.advance(3_600)
+            asked = clock.utcnow()
+            lms.zoho.fail(call, answer_late)
+            pages = list(connect_zoho(lms).entity_progress(course, learner, "online_tests"))
+            assert clock.utcnow() == asked + timedelta(seconds=20)
+            assert {record.read_at for page in pages for record in page.records} == {asked}

@@ -41,6 +41,7 @@ from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.storage import progress_log, read_manifest, read_records
 from airflow_provider_lms.storage.formats.lines import JsonLines
+from airflow_provider_lms.tables.columns import READ_AT
 from airflow_provider_lms.testing import fake_clock
 from tests.conftest import RESULTS
 from tests.rows import delivered, ordered, present
@@ -115,7 +116,8 @@ def attempt(number: int) -> Mapping[str, Any]:
 
 
 def rows(summary: Any) -> list[str]:
-    return [json.dumps(row, sort_keys=True) for row in read_records(summary)]
+    contents = ({name: value for name, value in row.items() if name != READ_AT} for row in read_records(summary))
+    return [json.dumps(content, sort_keys=True) for content in contents]
 
 
 def names(summary: Any) -> set[str]:

@@ -300,7 +300,7 @@ def test_only_the_contents_of_files_are_compared(lms: Simulator, place: Place) -
     lms.files.fail(get(in_order()[3]), faults.body(b"%PDF-1.4 another"))
     execute(operator(later))
     result = CompareDatasetsOperator(task_id="t", previous=str(earlier), current=str(later)).execute({})
-    assert result["counts"] == {"inserted": 0, "updated": 1, "deleted": 0, "unchanged": 9}
+    assert result["counts"] == {"inserted": 0, "updated": 1, "deleted": 0, "unchanged": 9, "not_read": 0}
 
 
 EXTRACT = """

@@ -48,7 +48,7 @@ def test_it_finds_who_joined_moved_and_left(lms: Simulator, tmp_path: Path, outp
         output_path=str(tmp_path / "changes"),
         output_format=output_format,
     ).execute({})
-    assert result["counts"] == {"inserted": 1, "updated": 1, "deleted": 1, "unchanged": len(rest)}
+    assert result["counts"] == {"inserted": 1, "updated": 1, "deleted": 1, "unchanged": len(rest), "not_read": 0}
     assert list(read_records(result["deleted"])) == [first]
     assert list(read_records(result["inserted"])) == [{**first, "userId": "joined"}]
     assert list(read_records(result["updated"])) == [{**second, "departmentId": "moved"}]
@@ -66,13 +66,16 @@ def test_the_same_dataset_has_not_changed_whatever_its_format_and_order(lms: Sim
         "updated": 0,
         "deleted": 0,
         "unchanged": previous["records"],
+        "not_read": 0,
     }
 
 
 def test_without_an_earlier_dataset_everything_is_new(lms: Simulator, tmp_path: Path) -> None:
     current = users(lms, tmp_path)
     result = CompareDatasetsOperator(task_id="t", current=current).execute({})
-    assert result == {"counts": {"inserted": current["records"], "updated": 0, "deleted": 0, "unchanged": 0}}
+    assert result == {
+        "counts": {"inserted": current["records"], "updated": 0, "deleted": 0, "unchanged": 0, "not_read": 0}
+    }
     assert list(compare_datasets(None, current).rows("inserted")) == list(read_records(current))
     assert list(compare_datasets(None, current).rows("deleted")) == []
 
@@ -127,3 +130,16 @@ def test_a_listing_without_a_primary_key_needs_one(lms: Simulator, tmp_path: Pat
     with pytest.raises(ValueError, match=r"key: entity_progress has no primary key. Name the columns"):
         compare_datasets(None, summary)
     assert compare_datasets(None, summary, ["learnerId", "testId"]).counts["inserted"] == summary["records"]
+
+
+def test_rows_that_were_read_again_are_told_from_those_that_were_not(lms: Simulator, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"task_id": "t", "course_id": lms.zoho.courses[0].id, "entity_types": "online_tests"}
+    key = ["learnerId", "testId"]
+    first, second = (
+        execute(ZohoPeopleEntityProgressOperator(**options, output_path=str(tmp_path / name)))
+        for name in ("first", "second")
+    )
+    same, total = {"inserted": 0, "updated": 0, "deleted": 0, "unchanged": 0, "not_read": 0}, first["records"]
+    assert compare_datasets(first, second, key).counts == {**same, "unchanged": total}
+    assert compare_datasets(first, first, key).counts == {**same, "not_read": total}
+    assert len(list(compare_datasets(first, first, key).rows("not_read"))) == total

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from airflow_provider_lms import clock
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
 from airflow_provider_lms.lms.listing.filters import Pairs
@@ -14,7 +15,7 @@ from airflow_provider_lms.lms.listing.guard import FilterGuard
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.pagers import DecodedPage
 from airflow_provider_lms.lms.listing.query import Query
-from airflow_provider_lms.lms.listing.records import Record
+from airflow_provider_lms.lms.listing.records import READ_AT_ATTRIBUTE, Record
 from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 
@@ -57,6 +58,7 @@ class ListingReader(Generic[R]):
         self._room = _room(query, transport.base_url)
         self._by_post = listing.method == "POST" or (listing.long_by_post and not query.fits(self._room))
         self._guard = FilterGuard(listing, query)
+        self._has_read_at = READ_AT_ATTRIBUTE in listing.record.__struct_fields__
         self._pages = 0
 
     def pages(self, start: str | None = None) -> Iterator[Page[R]]:
@@ -103,6 +105,7 @@ class ListingReader(Generic[R]):
 
     def _walk(self, query: Query, position: str) -> Iterator[Page[R]]:
         pager = self.listing.pager
+        read_at = clock.utcnow()  # before the first request: an answer may lack what happened since
         for page, following in pager.walk(partial(self.fetch, query), position, self.listing.identify):
             self._pages += 1
             if not page.consistent:
@@ -114,6 +117,9 @@ class ListingReader(Generic[R]):
             records = self._guard.check(page.call, page.records, query)
             if self.listing.refine is not None:
                 records = self.listing.refine(records)
+            if self._has_read_at:
+                for record in records:
+                    setattr(record, READ_AT_ATTRIBUTE, read_at)
             yield Page(
                 records,
                 self._pages,

@@ -29,6 +29,8 @@ WholeNumber: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 EXTRA = "_extra"
 """The name under which everything is kept that the declared fields cannot hold."""
 EXTRA_ATTRIBUTE = "undeclared"
+READ_AT_ATTRIBUTE = "read_at"
+"""A record type that declares this attribute tells when the LMS was asked for a record."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _MOST_FIELDS = 300
 """A row with more fields than this holds data in its names. Not all of them are reported, and all take a slower way."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from airflow_provider_lms.lms.listing.contract import about
@@ -78,6 +79,9 @@ class EntityProgress(Record, kw_only=True):
     duration: Annotated[str | None, about("How long it takes, as Zoho's text, such as 10 minutes.")] = None
     duration_minutes: Annotated[
         float | None, about("The duration in minutes, if its text can be read. Computed by this package.")
+    ] = None
+    read_at: Annotated[
+        datetime | None, about("When Zoho was asked: what happened later may be missing. Set by this package.")
     ] = None
 
 
