@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.zoho import Limits
-from benchmarks import zoho_latency
+from benchmarks import zoho_changed, zoho_latency
 from benchmarks.zoho_latency import KINDS
 from dev.fleet import Fleet, Member, Unit
 
@@ -33,10 +33,19 @@ def main() -> int:
         metavar="SECONDS",
         help="measure only what answers that take so long of 60 s cost, with several requests in flight",
     )
+    parser.add_argument(
+        "--changed",
+        action="store_true",
+        help="measure only the calls for entity progress, by how many of the learners have changed",
+    )
     parser.add_argument("--smoke", action="store_true", help="a small run that checks only that all agree")
     options = parser.parse_args()
     if options.smoke:
         options.learners, options.window, options.processes = 6, 0.5, [2]
+    if options.changed or options.smoke:
+        zoho_changed.measure(options.learners)
+        if options.changed:
+            return 0
     limits = replace(Limits(), window_seconds=options.window, lock_seconds=5 * options.window)
     if options.slow is not None:
         zoho_latency.measure(options.learners, options.slow, limits)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
 import pendulum
 
+from airflow_provider_lms.durations import describe_duration
+
 T = TypeVar("T")
 DateLike: TypeAlias = datetime | str
 DateRange: TypeAlias = tuple[DateLike | None, DateLike | None]
 """(start, end); either may be None."""
 
+_INTERVAL = re.compile(r"(\d{1,5})\s*([dh])")
+_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 _NO_IDS = (".", "..")
 """In the path of a URL these mean another path."""
 
@@ -121,6 +126,21 @@ def parse_float(name: str, value: object, minimum: float) -> float:
     if number is None or not minimum <= number < float("inf"):
         raise ValueError(f"{name}: expected a number of at least {minimum:g}, got {value!r}.")
     return number
+
+
+def parse_interval(name: str, value: object, minimum: timedelta) -> timedelta:
+    """How often something is done: a timedelta, or a text such as ``7d`` or ``12h``.
+
+    :raises ValueError: it is neither, or shorter than the minimum.
+    """
+    interval = value
+    if isinstance(value, str) and (found := _INTERVAL.fullmatch(value.strip())):
+        interval = int(found[1]) * _UNITS[found[2]]
+    if not isinstance(interval, timedelta):
+        raise ValueError(f"{name}: expected a timedelta or a text such as '7d' or '12h', got {value!r}.")
+    if interval < minimum:
+        raise ValueError(f"{name}: expected {describe_duration(minimum.total_seconds())} or more, got {value!r}.")
+    return interval
 
 
 def parse_date_range(name: str, value: DateRange | None) -> tuple[datetime | None, datetime | None] | None:

@@ -177,8 +177,8 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
 
         :return: without ``output_path`` the records as plain dicts; otherwise the dataset's summary: ``uri``,
             ``manifest``, ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``,
-            ``format``, ``resource``, ``watermark``, ``complete``, ``consistent``, ``new_fields``, ``started_at``,
-            ``finished_at``.
+            ``format``, ``resource``, ``watermark``, ``complete``, ``consistent``, ``new_fields``, ``carried``,
+            ``started_at``, ``finished_at``.
         :raises ValueError: a parameter is invalid; it is named.
         :raises DatasetConflict: the folder holds a dataset that must not be replaced. Or other tasks have committed to
             it twice while this task was writing; their dataset is kept.
@@ -254,19 +254,23 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
 
         return convert
 
-    def _source(self, client: C, convert: Callable[[Page[Any]], Page[Any]], max_pages: int | None) -> Source:
+    def source(
+        self,
+        client: C,
+        description: Description,  # noqa: ARG002
+        convert: Callable[[Page[Any]], Page[Any]],
+        max_pages: int | None,
+    ) -> Source:
         """Where the dataset's pages come from: the whole listing, or its splits.
 
+        :param description: the dataset.
         :param convert: makes of a page what the dataset is to hold.
         """
-        from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
         from airflow_provider_lms.lms.listing.splits import Reading
         from airflow_provider_lms.operators.split_listing import SplitListing
         from airflow_provider_lms.storage.source import WholeListing
 
-        # A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew from the
-        # first page shows whether the position was at fault.
-        rejected = (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+        rejected = self.rejected_positions()
 
         def pages(start: str | None, before: int) -> Iterator[Page[Any]]:
             left = None if max_pages is None else max(max_pages - before, 0)
@@ -284,6 +288,17 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
             convert=convert,
         )
 
+    @staticmethod
+    def rejected_positions() -> tuple[type[Exception], ...]:
+        """What reading may raise if a position from a checkpoint is not accepted.
+
+        A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew from the
+        first page shows whether the position was at fault.
+        """
+        from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
+
+        return (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+
     def _write(
         self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context
     ) -> dict[str, Any]:
@@ -299,12 +314,17 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         if summary is not None:
             self.log.info("An earlier attempt of this task instance has already written the dataset.")
         else:
-            source = self._source(client, self._conversion(client, projection, attachments), max_pages)
-            summary = dataset.write(source, self._description(client, projection), parts, attachments)
+            description = self.description(client, projection)
+            source = self.source(client, description, self._conversion(client, projection, attachments), max_pages)
+            summary = dataset.write(source, description, parts, attachments)
         update_outlets(self.outlets, context, summary)
         return summary
 
-    def _description(self, client: C, projection: Projection | None) -> Description:
+    def description(self, client: C, projection: Projection | None) -> Description:
+        """What the dataset holds and where it comes from.
+
+        :param projection: what is done to its columns, if anything is.
+        """
         from airflow_provider_lms.lms.listing.filters import IdFilter
         from airflow_provider_lms.operators.subject import describe_subject
         from airflow_provider_lms.storage.dataset import Description

@@ -20,6 +20,7 @@ from airflow_provider_lms.storage.manifest import DatasetConflict, Manifest, Par
 from airflow_provider_lms.storage.parts import PartOptions, are_complete
 from airflow_provider_lms.storage.progress import Progress
 from airflow_provider_lms.storage.split_writers import SplitWriters
+from airflow_provider_lms.storage.states import put_states
 from airflow_provider_lms.tables.columns import Columns
 
 if TYPE_CHECKING:
@@ -122,14 +123,17 @@ class Dataset:
             self._remove(name for name in written if name not in kept)
             raise
         manifest = self._manifest(description, parts, progress, writers)
-        manifest.previous = [*(names_of(before.files) if before else []), *progress.leftovers]
+        states = source.states([split.keys for split in progress.splits], progress.started_at)
+        manifest.states = None if states is None else put_states(self._directory, states)
+        manifest.previous = [*(before.names if before else []), *progress.leftovers]
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
         progress.forget()
         self._remove_outdated(manifest, before)
         log.info(
-            "Wrote %s records to %s in %s (%s pages, %d files).",
+            "Wrote %s records%s to %s in %s (%s pages, %d files).",
             f"{manifest.records:,}",
+            f", {manifest.carried:,} of them carried over," if manifest.carried else "",
             self._directory,
             describe_duration((manifest.finished_at - manifest.started_at).total_seconds()),
             f"{manifest.pages:,}",
@@ -160,6 +164,7 @@ class Dataset:
             finished_at=clock.utcnow(),
             pages=writers.pages,
             records=sum(file.records for file in files),
+            carried=sum(file.carried for file in files),
             complete=writers.complete,
             hash_key_id=description.hash_key_id,
             watermark_field=description.watermark and columns.name_of(description.watermark),
@@ -200,7 +205,7 @@ class Dataset:
             unfinished = checkpoints.find(self._directory) if abandoned else None
             # Another writer may have committed since, with parts that were taken for abandoned.
             generations = [each for each in (manifest, before, manifests.find(self._directory)) if each is not None]
-            named = {name for generation in generations for name in names_of(generation.files)}
+            named = {name for generation in generations for name in generation.names}
             self._remove(name for name in replaced if name not in named and is_part(name))
             named.update(name for generation in generations for name in generation.previous)
             if unfinished is not None:

@@ -17,7 +17,9 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _NUMBERED = r"-\d{8}T\d{6}Z-[0-9a-f]{8}-(\d{4,}-)?\d{5,}"
-_PART = re.compile(rf"part{_NUMBERED}\.(jsonl|csv|parquet)(\.gz|\.zst)?|file{_NUMBERED}\.pdf")
+_PART = re.compile(
+    rf"part{_NUMBERED}\.(jsonl|csv|parquet)(\.gz|\.zst)?|file{_NUMBERED}\.pdf|states-\d{{8}}T\d{{6}}Z-[0-9a-f]{{8}}\.json"
+)
 _UNFINISHED = re.compile(rf"\.(_probe|_manifest\.json|_checkpoint\.json|{_PART.pattern})\.[0-9a-f]{{32}}\.tmp")
 
 
@@ -59,10 +61,10 @@ def _unreadable(error: Exception) -> UnreadableDocument:
 
 
 def is_part(name: str) -> bool:
-    """Whether this package gives such names to parts and their attachments."""
+    """Whether this package gives such names to parts, their attachments and states."""
     return _PART.fullmatch(name) is not None
 
 
 def is_written_by_us(name: str) -> bool:
-    """Whether this package gives such names to parts, attachments or files that are not finished."""
+    """Whether this package gives such names to files of a dataset, or to files that are not finished."""
     return is_part(name) or _UNFINISHED.fullmatch(name) is not None

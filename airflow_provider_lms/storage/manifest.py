@@ -54,7 +54,7 @@ class TaskInstanceKey:
 
 
 class AttachedFile(msgspec.Struct, kw_only=True):
-    """A file that a record of a part names, such as a PDF.
+    """A file beside the parts, such as a PDF that a record names.
 
     :param name: the file's name in the dataset's folder.
     :param sha256: the digest of its bytes.
@@ -75,6 +75,7 @@ class PartFile(msgspec.Struct, kw_only=True):
     :param consistent: False if records came or went while the listing was read.
     :param new_fields: the fields that are not declared, and that records so far have in ``_extra``.
     :param attachments: the files that its records name.
+    :param carried: how many of its records were not read, but carried over from an earlier dataset.
     """
 
     name: PartName
@@ -86,6 +87,7 @@ class PartFile(msgspec.Struct, kw_only=True):
     consistent: bool = True
     new_fields: list[str] = []
     attachments: list[AttachedFile] = []
+    carried: Count = 0
 
     @property
     def names(self) -> list[str]:
@@ -117,7 +119,10 @@ class Manifest(msgspec.Struct, kw_only=True):
         manifest is of version 1 and has no watermark.
     :param watermark: the greatest value in that column, from where a later run can continue. None if it is not known of
         every record.
-    :param previous: parts of the dataset before and their attachments, which are removed with the next commit.
+    :param carried: how many records were not read, but carried over from an earlier dataset. They are as of the date in
+        their column ``readAt``.
+    :param states: the file that tells a later run in which state each learner was; None if none was kept.
+    :param previous: files of the dataset before, which are removed with the next commit.
     """
 
     version: int = VERSION
@@ -141,7 +146,14 @@ class Manifest(msgspec.Struct, kw_only=True):
     watermark_field: str | None = None
     watermark: Timestamp | None = None
     files: list[PartFile]
+    carried: Count = 0
+    states: AttachedFile | None = None
     previous: list[PartName] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all its files but the manifest itself."""
+        return [*names_of(self.files), *([] if self.states is None else [self.states.name])]
 
     def __post_init__(self) -> None:
         if not all("name" in column and column.get("type") in COLUMN_TYPES for column in self.schema):
@@ -163,9 +175,10 @@ def read_manifest(location: Location) -> dict[str, Any]:
         went while they were read), ``new_fields`` (sent by the LMS, not declared, and kept in ``_extra``),
         ``hash_key_id`` (tells with which secret columns were hashed), ``watermark_field``, ``watermark`` (RFC 3339 in
         UTC; None if no record has one, or if a value could not be read), ``files``, each with ``name``, ``records``,
-        ``bytes``, ``sha256``, its own ``watermark``, ``watermark_known``, ``consistent``, ``new_fields`` and
-        ``attachments`` (the files that its records name, each with ``name``, ``bytes`` and ``sha256``), and
-        ``previous``, the files of the dataset before.
+        ``bytes``, ``sha256``, its own ``watermark``, ``watermark_known``, ``consistent``, ``new_fields``, ``carried``
+        and ``attachments`` (the files that its records name, each with ``name``, ``bytes`` and ``sha256``),
+        ``carried`` (records that were carried over from an earlier dataset, as of their ``readAt``), ``states`` (the
+        file that a later run needs to carry rows over), and ``previous``, the files of the dataset before.
     :raises FileNotFoundError: no dataset was committed there.
     :raises ManifestError: the manifest cannot be read; a ``ValueError``.
     :raises StorageError: the folder cannot be read: its connection, its permissions; an ``OSError``.
@@ -278,6 +291,7 @@ def summarize(directory: ObjectStoragePath, manifest: Manifest) -> dict[str, Any
             "complete": manifest.complete,
             "consistent": manifest.consistent,
             "new_fields": manifest.new_fields,
+            "carried": manifest.carried,
             "started_at": manifest.started_at,
             "finished_at": manifest.finished_at,
         }

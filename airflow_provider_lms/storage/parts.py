@@ -97,7 +97,7 @@ class PartWriter:
 
     def add(self, page: Page[Any]) -> None:
         """Write a page."""
-        self.pages += 1
+        self.pages += not page.carried
         self._last = page
         if page.records or not page.consistent:
             if self._part is None:
@@ -186,6 +186,7 @@ class _Part:
         self._new_fields: Set[str] = frozenset()
         self._attached: list[AttachedFile] = []
         self.records = 0
+        self.carried = 0
         self.bytes = 0
         self.attached_bytes = 0
         self._encoder = parts.format.encoder(self, record)
@@ -207,6 +208,7 @@ class _Part:
         self._attached += attached
         self.attached_bytes += sum(each.bytes for each in attached)
         self.records += len(page.records)
+        self.carried += len(page.records) if page.carried else 0
         self._consistent = self._consistent and page.consistent
         self._new_fields |= page.new_fields
         if self._watermark is not None:
@@ -227,6 +229,7 @@ class _Part:
             consistent=self._consistent,
             new_fields=sorted(self._new_fields),
             attachments=self._attached,
+            carried=self.carried,
         )
 
     def abandon(self, error: BaseException) -> None:

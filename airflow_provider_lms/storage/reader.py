@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms.storage.files import Location, child, exists, folder, open_to_read
 from airflow_provider_lms.storage.formats import Format
-from airflow_provider_lms.storage.manifest import load_manifest
+from airflow_provider_lms.storage.manifest import Manifest, load_manifest
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 
 def read_records(
@@ -35,7 +38,14 @@ def read_records(
             yield from read_records(each)
         return
     directory = folder("source", source)
-    manifest = load_manifest(directory)
+    yield from read_parts(directory, load_manifest(directory))
+
+
+def read_parts(directory: ObjectStoragePath, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """The records of the dataset of which the manifest is at hand. Shape and errors are those of :func:`read_records`.
+
+    :param directory: the dataset's folder.
+    """
     written = Format(manifest.format, manifest.compression)
     for part in manifest.files:
         path = child(directory, part.name)

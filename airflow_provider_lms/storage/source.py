@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_lms.lms.listing.splits import steps
@@ -10,6 +11,7 @@ from airflow_provider_lms.lms.listing.splits import steps
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.splits import Split, Step
+    from airflow_provider_lms.storage.states import State
 
 
 class Source(Protocol):
@@ -25,6 +27,13 @@ class Source(Protocol):
 
     def read(self, splits: Sequence[Split]) -> Generator[Step[Any]]:
         """Read splits to their end: those of one split in its order, those of different splits as they come."""
+
+    def states(self, splits: Sequence[Sequence[str]], started_at: datetime) -> Sequence[State] | None:
+        """What a later run needs to carry rows over; None if it cannot. Asked when everything was read.
+
+        :param splits: the keys of all splits.
+        :param started_at: when the first attempt began.
+        """
 
 
 class WholeListing:
@@ -50,3 +59,6 @@ class WholeListing:
                 return self._pages(start, 0 if start is None else split.pages)
 
             yield from steps(split, pages, self._rejected)
+
+    def states(self, splits: Sequence[Sequence[str]], started_at: datetime) -> None:  # noqa: ARG002
+        return None

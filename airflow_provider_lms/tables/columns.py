@@ -102,16 +102,21 @@ class RowType:
 
     :param name: the name of the type.
     :param schema: name and type of each column, from the manifest.
+    :param attributes: the attributes by column; None numbers them.
     """
 
-    def __init__(self, name: str, schema: Sequence[Mapping[str, str]]) -> None:
+    def __init__(
+        self, name: str, schema: Sequence[Mapping[str, str]], attributes: Mapping[str, str] | None = None
+    ) -> None:
         self._names = {field["name"] for field in schema}
         types = {word: kind for kind, word in _TYPES.items()} | {"any": Any}
-        fields = [(f"column_{number}", types[field["type"]] | None, None) for number, field in enumerate(schema)]
+        if attributes is None:
+            attributes = {field["name"]: f"column_{number}" for number, field in enumerate(schema)}
+        fields = [(attributes[field["name"]], types[field["type"]] | None, None) for field in schema]
         self.record: type[msgspec.Struct] = msgspec.defstruct(
             name,
             [*fields, ("extra", Any, UNSET)],
-            rename={f"column_{number}": field["name"] for number, field in enumerate(schema)} | {"extra": EXTRA},
+            rename={attributes[field["name"]]: field["name"] for field in schema} | {"extra": EXTRA},
             kw_only=True,
         )
 

@@ -20,7 +20,7 @@ from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.ispring_rows import result_row
 from airflow_provider_lms.simulator.world import Result
 from airflow_provider_lms.simulator.zoho import Limits
-from airflow_provider_lms.storage import read_records
+from airflow_provider_lms.storage import read_manifest, read_records
 from tests.rows import delivered, ordered, present
 
 pytestmark = pytest.mark.airflow
@@ -83,7 +83,7 @@ def test_the_results_example_writes_yesterdays_completions_course_by_course(
             for row in delivered(lms.ispring.module_results())
             if row.get("completionDate", "")[:10] == _day_before(lms.world).isoformat()
         ]
-        folders = sorted(tmp_path.glob("*/course=*"))
+        folders = sorted(tmp_path.glob("**/course=*"))
         found = present(read_records([str(folder) for folder in folders]))
 
     assert {folder.name for folder in folders} == {f"course={course.id}" for course in lms.ispring.courses}
@@ -182,12 +182,19 @@ def test_the_zoho_example_writes_everybodys_progress_course_by_course(
     with Simulator(World(users=3, courses=2, modules=2), zoho_limits=limits) as lms:
         monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(lms.connection("zoho_people")))
         _run("zoho_people_progress", tmp_path)
-        folders = {folder.name: folder for folder in tmp_path.glob("*/course=*")}
+        folders = {folder.name: folder for folder in tmp_path.glob("**/course=*")}
         assert set(folders) == {f"course={course.id}" for course in lms.zoho.courses}
         for course in lms.zoho.courses:
             found = present(read_records(str(folders[f"course={course.id}"])))
             expected = lms.zoho.entity_progress(course)
             assert sorted(row["status"] for row in found) == sorted(row["status"] for row in expected)
+        lms.zoho.finish(lms.zoho.world.everyone[0], lms.zoho.courses[0])
+        _run("zoho_people_progress", tmp_path)
+        for course in lms.zoho.courses:
+            folder = str(folders[f"course={course.id}"])
+            expected = lms.zoho.entity_progress(course)
+            assert sorted(row["status"] for row in read_records(folder)) == sorted(row["status"] for row in expected)
+            assert read_manifest(folder)["carried"] > 0
     assert (lms.zoho.locks, len(lms.zoho.tokens)) == (0, 1)
 
 
@@ -205,7 +212,7 @@ def test_the_deadline_example_extracts_once_enough_have_completed_and_else_skips
             if completed:
                 lms.ispring.record(user, course, "complete")
         _run("ispring_course_deadline", tmp_path, course_id=course.id)
-        written = list(tmp_path.glob(f"*/course={course.id}/_manifest.json"))
+        written = list(tmp_path.glob(f"**/course={course.id}/_manifest.json"))
         assert len(written) == completed
         if completed:
             active = [user.id for user in lms.ispring.users if user.status == 1]

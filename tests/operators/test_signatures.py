@@ -146,6 +146,13 @@ def test_data_parameters_and_connections_are_templated(kind: Any) -> None:
     assert set(kind.template_fields) == all_parameters(kind) - fixed
 
 
+_NOT_IN_THE_QUERY = {
+    (zoho_people.ZohoPeopleEntityProgressOperator, "previous"),
+    (zoho_people.ZohoPeopleEntityProgressOperator, "full_crawl_every"),
+}
+"""They say which learners are read again, and not what the dataset holds."""
+
+
 @pytest.mark.parametrize("kind", NAMED)
 def test_every_data_parameter_changes_the_query(kind: Any) -> None:
     """The manifest and the checkpoint go by it: a retry must not resume another query."""
@@ -153,7 +160,8 @@ def test_every_data_parameter_changes_the_query(kind: Any) -> None:
     query = kind(task_id="t", **required).query()
     connections = {"ispring_learn_conn_id", "zoho_people_conn_id"}
     for name in all_parameters(kind) - all_parameters(LmsExtractOperator) - connections:
-        assert kind(task_id="t", **{**required, name: "7"}).query() != query, name
+        if (kind, name) not in _NOT_IN_THE_QUERY:
+            assert kind(task_id="t", **{**required, name: "7"}).query() != query, name
 
 
 @pytest.mark.parametrize("kind", [*NAMED, *SENSORS])

@@ -30,6 +30,7 @@ class Page(Generic[R]):
     :param unit: which part of a larger reading the page belongs to, counted from 1.
     :param units: how many such parts there are, for example the children of a parent; 1 for a plain listing.
     :param record: the declared type of the records.
+    :param carried: whether the records come from an earlier dataset, and not from the LMS.
 
     Example::
 
@@ -47,6 +48,7 @@ class Page(Generic[R]):
     unit: int = 1
     units: int = 1
     record: type[msgspec.Struct] = msgspec.Struct
+    carried: bool = False
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """The records as plain dicts by the vendor's names; dates are RFC 3339 texts in UTC."""

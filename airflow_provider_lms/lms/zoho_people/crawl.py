@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+import msgspec
+
 from airflow_provider_lms.durations import describe_duration
 from airflow_provider_lms.lms.course.read_flow import run_flow
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
@@ -34,21 +36,30 @@ OnUnknownLearner: TypeAlias = Literal["fail", "skip"]
 _START = re.compile(r"[^/:]*/[^/:]+/\d+:(\d+(-[0-9a-f]{16})?)?")
 
 
-class _Step(NamedTuple):
-    """One listing of an entity progress crawl.
+class Enrolled(NamedTuple):
+    """A learner in a course, or in a batch of it.
 
-    :param enrolled: stands for the learner in the batch, without telling who that is.
+    :param key: stands for the learner in the batch, without telling who that is.
+    :param state: changes with what Zoho tells of the learner's progress in the whole course; empty if nobody has asked.
+        Only with the account's credentials can it be computed.
     """
 
     batch_id: str | None
     learner_id: str
+    key: str
+    state: str = ""
+
+
+class _Step(NamedTuple):
+    """One listing of an entity progress crawl."""
+
+    enrolled: Enrolled
     entity_type: int
-    enrolled: str
 
     @property
     def key(self) -> str:
         """Its name in a continuation."""
-        return f"{self.enrolled}/{self.entity_type}"
+        return f"{self.enrolled.key}/{self.entity_type}"
 
 
 class EntityProgressCrawl:
@@ -60,6 +71,8 @@ class EntityProgressCrawl:
     :param entity_types: entity types by number or name; None is all of them.
     :param batch_id: the batch of a blended course; None is all its batches.
     :param on_unknown_learner: ``fail``, or ``skip`` to read the others if Zoho does not know some learners.
+    :param with_states: ask for everybody's progress in the whole course first, also if ``learner_ids`` are given, so
+        that :attr:`enrolled` has states.
     :param start: the ``next`` of an earlier page of the same crawl.
     :raises ValueError: a parameter is invalid.
     """
@@ -73,6 +86,7 @@ class EntityProgressCrawl:
         entity_types: Sequence[int | str] | int | str | None = None,
         batch_id: Id | None = None,
         on_unknown_learner: OnUnknownLearner = "fail",
+        with_states: bool = False,
         start: str | None = None,
     ) -> None:
         self._client = client
@@ -83,27 +97,51 @@ class EntityProgressCrawl:
         self._skips = parse_choice("on_unknown_learner", on_unknown_learner, get_args(OnUnknownLearner)) == "skip"
         if start is not None and not _START.fullmatch(start):
             raise ValueError("start: expected the 'next' of an earlier page of the same crawl.")
+        self._with_states = with_states
         self._start = start
         self._unknown: set[str] = set()
+        self._listing_calls = 0
 
     def __iter__(self) -> Iterator[Page[EntityProgress]]:
-        self._log_cost()
+        self.log_cost()
         yield from self._read_steps(self._client, self._steps, self._start)
 
     def reading(self) -> Reading[EntityProgress]:
         """The pages of the crawl. Several learners can be read at the same time."""
 
         def keys() -> Sequence[str]:
-            self._log_cost()
-            return [*dict.fromkeys(step.enrolled for step in self._steps)]
+            self.log_cost()
+            return [each.key for each in self.enrolled]
 
-        def read(
-            client: ZohoPeopleClient, enrolled: Collection[str], start: str | None
-        ) -> Iterator[Page[EntityProgress]]:
-            wanted = frozenset(enrolled)
-            return self._read_steps(client, [step for step in self._steps if step.enrolled in wanted], start)
+        return Reading(self, Splitter(keys, self.read_enrolled))
 
-        return Reading(self, Splitter(keys, read))
+    def read_enrolled(
+        self, client: ZohoPeopleClient, keys: Collection[str], start: str | None
+    ) -> Iterator[Page[EntityProgress]]:
+        """Read some learners.
+
+        :param client: the client to read with.
+        :param keys: those of :attr:`enrolled`. A learner who is no longer there has no rows.
+        :param start: the ``next`` of an earlier page of the same keys.
+        """
+        wanted = frozenset(keys)
+        return self._read_steps(client, [step for step in self._steps if step.enrolled.key in wanted], start)
+
+    def log_saving(self, changed: int, due: int) -> None:
+        """Log how many calls are saved if only some learners are read.
+
+        :param changed: how many learners are read since they have changed, or are new.
+        :param due: how many others are read since it is their turn.
+        """
+        each, limits, count = len(self._types), self._client.limits, len(self.enrolled)
+        calls, all_calls = (changed + due) * each + self._listing_calls, count * each
+        times = f", {_duration(limits, calls)} instead of {_duration(limits, all_calls)}" if limits.requests else ""
+        log.info(
+            "Course %s: %s of %s learners changed, %s are read again since it is their turn: %s calls instead of %s%s.",
+            self._course,
+            *(f"{number:,}" for number in (changed, count, due, calls, all_calls)),
+            times,
+        )
 
     def _read_steps(
         self, client: ZohoPeopleClient, steps: Sequence[_Step], start: str | None
@@ -111,13 +149,12 @@ class EntityProgressCrawl:
         return read_units([Unit(step.key, partial(self._read, client, step)) for step in steps], start)
 
     def _read(self, client: ZohoPeopleClient, step: _Step, start: str | None) -> Iterator[Page[EntityProgress]]:
-        if step.learner_id in self._unknown:
+        batch, learner = step.enrolled.batch_id, step.enrolled.learner_id
+        if learner in self._unknown:
             return
 
         def pages() -> Iterator[Page[EntityProgress]]:
-            return client.entity_progress(
-                self._course, step.learner_id, step.entity_type, batch_id=step.batch_id, start=start
-            )
+            return client.entity_progress(self._course, learner, step.entity_type, batch_id=batch, start=start)
 
         known = step.entity_type != self._types[0]
         try:
@@ -127,30 +164,38 @@ class EntityProgressCrawl:
         except UNKNOWN_ID as error:
             if known or self._given is None:
                 raise
-            self._report_unknown([step.learner_id], type(error))
+            self._report_unknown([learner], type(error))
+
+    @cached_property
+    def enrolled(self) -> Sequence[Enrolled]:
+        """The learners to read. Those of a batch are sorted, so that a continuation means the same later on."""
+        batches = [self._batch] if self._batch else run_flow(batches_flow(self._client.batches, self._course))
+        if self._given is not None and len(batches) == 1 and not self._with_states:
+            return [self._enroll(batches[0], learner) for learner in self._given]
+        found = [each for batch in batches for each in self._list_batch(batch)]
+        if self._given is None:
+            return found
+        given, known = set(self._given), {each.learner_id for each in found}
+        self._report_unknown([learner for learner in self._given if learner not in known], LmsNotFound)
+        return [each for each in found if each.learner_id in given]
 
     @cached_property
     def _steps(self) -> list[_Step]:
-        batches = [self._batch] if self._batch else run_flow(batches_flow(self._client.batches, self._course))
-        if self._given is not None and len(batches) == 1:
-            enrolled = [(batches[0], learner) for learner in self._given]
-        else:
-            enrolled = [(batch, learner) for batch in batches for learner in self._learners(batch)]
-            if self._given is not None:
-                given, known = set(self._given), {learner for _, learner in enrolled}
-                self._report_unknown([learner for learner in self._given if learner not in known], LmsNotFound)
-                enrolled = [(batch, learner) for batch, learner in enrolled if learner in given]
-        return [
-            _Step(batch, learner, kind, enrolled=f"{batch or ''}/{disguised}")
-            for batch, learner in enrolled
-            for disguised in (self._client.disguise(learner),)
-            for kind in self._types
-        ]
+        return [_Step(each, kind) for each in self.enrolled for kind in self._types]
 
-    def _learners(self, batch: str | None) -> list[str]:
-        """The learners in the order of their ids, so that a continuation means the same in a later attempt."""
-        pages = self._client.course_progress(self._course, batch_id=batch)
-        return sorted({row.learner_id for page in pages for row in page.records})
+    def _list_batch(self, batch: str | None) -> list[Enrolled]:
+        """Everybody in a batch, in the order of their ids."""
+        contents: dict[str, bytes] = {}
+        for page in self._client.course_progress(self._course, batch_id=batch):
+            self._listing_calls += 1
+            for row in page.records:
+                content = msgspec.json.encode(row, order="deterministic")
+                contents[row.learner_id] = contents.get(row.learner_id, b"") + content
+        return [self._enroll(batch, learner, contents[learner]) for learner in sorted(contents)]
+
+    def _enroll(self, batch: str | None, learner: str, content: bytes = b"") -> Enrolled:
+        key, state = f"{batch or ''}/{self._client.disguise(learner)}", self._client.disguise(content.decode())
+        return Enrolled(batch, learner, key, state if content else "")
 
     def _report_unknown(self, learners: Sequence[str], kind: type[LmsNotFound | LmsBadRequest]) -> None:
         if not learners:
@@ -169,7 +214,8 @@ class EntityProgressCrawl:
             )
         log.warning("learner_ids: skipping %s, unknown to Zoho in course %s.", named, self._course)
 
-    def _log_cost(self) -> None:
+    def log_cost(self) -> None:
+        """Log how many calls it takes to read everybody."""
         steps = self._steps
         start = None if self._start is None else self._start.partition(":")[0]
         first = next((index for index, step in enumerate(steps) if step.key == start), 0)
@@ -263,7 +309,11 @@ def _time_needed(limits: RateLimits, calls: int) -> str:
     """How long calls take, in words; nothing where there is no limit."""
     if limits.requests is None:
         return ""
-    needed = describe_duration(limits.seconds_for(calls))
     day = limits.requests_per_day
     over = "" if day is None or calls <= day else f", and more than the {day:,} that are allowed in a day"
-    return f", {needed} at the rate limit of {limits.requests} calls in {limits.window_seconds:g} s{over}"
+    limit = f"{limits.requests} calls in {limits.window_seconds:g} s"
+    return f", {_duration(limits, calls)} at the rate limit of {limit}{over}"
+
+
+def _duration(limits: RateLimits, calls: int) -> str:
+    return describe_duration(limits.seconds_for(calls))

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_lms.operators.zoho_people.base import Id, ZohoPeopleExtractOperator, ZohoPeopleExtractOptions
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_lms.lms.listing.page import Page
+    from airflow_provider_lms.lms.listing.projection import Projection
     from airflow_provider_lms.lms.listing.spec import Listing
     from airflow_provider_lms.lms.listing.splits import Reading
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-    from airflow_provider_lms.lms.zoho_people.crawl import OnUnknownLearner
+    from airflow_provider_lms.lms.zoho_people.crawl import EntityProgressCrawl, OnUnknownLearner
     from airflow_provider_lms.lms.zoho_people.listings.progress import CourseProgress, EntityProgress
+    from airflow_provider_lms.storage.dataset import Description
+    from airflow_provider_lms.storage.source import Source
+
+_SHORTEST_FULL_CRAWL = timedelta(hours=1)
 
 
 class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
     """Reads progress in the entities of a course, such as tests and sessions: one record per learner and entity.
 
     Zoho answers for one learner and one entity type at a time, at 30 requests a minute. The log tells what a run costs.
+
+    With ``previous``, only learners whose progress in the whole course has changed since then are read; the rows of the
+    others are carried over. Each row is as of its ``readAt``, and not as of now: a mark that is corrected, or an entity
+    that is exchanged for another, need not change a learner's progress in the course. The dataset's ``carried`` is the
+    number of such rows.
 
     :param course_id: the course (templated).
     :param learner_ids: one learner, a list, an ``XComArg``, or a JSON array as text (templated); None is every learner
@@ -28,6 +43,13 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
     :param batch_id: the batch of a blended course (templated); None is all its batches.
     :param on_unknown_learner: ``fail``, or ``skip`` to read the others if Zoho does not know some learners in the
         course (templated).
+    :param previous: with an ``output_path``, an earlier dataset of this operator: its folder, which may be that of
+        ``output_path``, or the summary that its task has returned (templated). It must be complete, of the same course,
+        entity types and columns, and written with ``previous`` too; otherwise everything is read, and the log says why.
+        If nothing was committed there yet, everything is read.
+    :param full_crawl_every: with ``previous``, after how long each learner is read, changed or not: a timedelta, or a
+        text such as ``7d`` or ``12h`` (templated). Their turns are spread evenly: of a daily run with ``7d``, a seventh
+        of the learners. All of them are read at once only if ``previous`` is that old itself.
 
     Example::
 
@@ -36,6 +58,7 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
             course_id="100002000010000001",
             entity_types=["online_tests", "offline_tests"],
             output_path="s3://lake/zoho/tests",
+            previous="s3://lake/zoho/tests",
         )
     """
 
@@ -45,6 +68,8 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
         "entity_types",
         "batch_id",
         "on_unknown_learner",
+        "previous",
+        "full_crawl_every",
         *ZohoPeopleExtractOperator.template_fields,
     )
 
@@ -56,6 +81,8 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
         entity_types: Sequence[int | str] | int | str | None = None,
         batch_id: Id | None = None,
         on_unknown_learner: OnUnknownLearner = "fail",
+        previous: str | ObjectStoragePath | Mapping[str, Any] | None = None,
+        full_crawl_every: timedelta | str = "7d",
         **common: Unpack[ZohoPeopleExtractOptions],
     ) -> None:
         super().__init__(**common)
@@ -64,6 +91,21 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
         self.entity_types = entity_types
         self.batch_id = batch_id
         self.on_unknown_learner = on_unknown_learner
+        self.previous = previous
+        self.full_crawl_every = full_crawl_every
+
+    def check_parameters(self) -> None:
+        self._interval()
+        if self.previous is None:
+            return
+        if self.output_path is None:
+            raise ValueError(
+                "previous: give an output_path as well, for the dataset with the rows that are carried over."
+            )
+        if self.max_pages is not None:
+            raise ValueError(
+                "previous: leave out max_pages. A dataset that it cuts short has no rows for some learners."
+            )
 
     def declaration(self) -> Listing[Any]:
         from airflow_provider_lms.lms.zoho_people.listings.progress import ENTITY_PROGRESS
@@ -79,19 +121,56 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
             "on_unknown_learner": self.on_unknown_learner,
         }
 
+    def description(self, client: ZohoPeopleClient, projection: Projection | None) -> Description:
+        whole = super().description(client, projection)
+        # A checkpoint without states is of no use to an attempt that needs them.
+        return whole if self.previous is None else replace(whole, details=[whole.details, "with states"])
+
+    def source(
+        self,
+        client: ZohoPeopleClient,
+        description: Description,
+        convert: Callable[[Page[Any]], Page[Any]],
+        max_pages: int | None,
+    ) -> Source:
+        if self.previous is None:
+            return super().source(client, description, convert, max_pages)
+        from airflow_provider_lms.operators.zoho_people.changed_learners import ChangedLearners, check_columns
+        from airflow_provider_lms.storage.states import find_previous
+
+        check_columns(description.record)
+        return ChangedLearners(
+            self._crawl(client, None, with_states=True),
+            client,
+            find_previous(self.previous, description, may_differ={"learner_ids", "on_unknown_learner"}),
+            self._interval(),
+            description=description,
+            convert=convert,
+            parallel_requests=min(self.parallel_requests, client.parallel_requests),
+            rejected=self.rejected_positions(),
+        )
+
     def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[EntityProgress]:
+        return self._crawl(client, start).reading()
+
+    def _interval(self) -> timedelta:
+        from airflow_provider_lms.lms.parameters import parse_interval
+
+        return parse_interval("full_crawl_every", self.full_crawl_every, _SHORTEST_FULL_CRAWL)
+
+    def _crawl(self, client: ZohoPeopleClient, start: str | None, *, with_states: bool = False) -> EntityProgressCrawl:
         from airflow_provider_lms.lms.zoho_people.crawl import EntityProgressCrawl
 
-        crawl = EntityProgressCrawl(
+        return EntityProgressCrawl(
             client,
             self.course_id,
             learner_ids=self.learner_ids,
             entity_types=self.entity_types,
             batch_id=self.batch_id,
             on_unknown_learner=self.on_unknown_learner,
+            with_states=with_states,
             start=start,
         )
-        return crawl.reading()
 
 
 class ZohoPeopleCourseProgressOperator(ZohoPeopleExtractOperator):

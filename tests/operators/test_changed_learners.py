@@ -1,0 +1,364 @@
+"""Entity progress, read by what has changed since an earlier dataset."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.lms.errors import LmsError
+from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
+from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.storage import compare_datasets, read_manifest, read_records
+from airflow_provider_lms.tables.columns import READ_AT
+from airflow_provider_lms.testing import FakeClock, fake_clock
+from tests.storage.formats import need
+from tests.tasks import execute
+
+LEARNERS = 30
+KINDS = ["online_tests", "assignments", "files"]
+SECRET = "a secret that nobody can guess"
+
+Summary = dict[str, Any]
+
+
+@pytest.fixture
+def clock() -> Iterator[FakeClock]:
+    with fake_clock() as found:
+        yield found
+
+
+@pytest.fixture
+def lms(clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+    """A simulator with more learners than a page of Zoho has, and without a rate limit."""
+    del clock  # it is set before the simulator starts
+    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", (tmp_path / "coordination.sqlite").as_uri())
+    with Simulator(World(users=LEARNERS, courses=2, modules=3)) as found:
+        found.zoho.limits.requests = 100_000
+        connect(found, monkeypatch)
+        yield found
+
+
+def connect(lms: Simulator, monkeypatch: pytest.MonkeyPatch, secret: str = SECRET) -> None:
+    connection = lms.connection("zoho_people")
+    extra = {**connection.get("extra", {}), "hash_secret": secret, "requests_per_window": 100_000}
+    monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps({**connection, "extra": extra}))
+
+
+def operator(lms: Simulator, path: Path, **options: Any) -> ZohoPeopleEntityProgressOperator:
+    """An operator that reads a self-paced course into a folder, by what has changed in it."""
+    chosen: dict[str, Any] = {
+        "task_id": "t",
+        "course_id": lms.zoho.courses[0].id,
+        "entity_types": KINDS,
+        "output_path": str(path),
+        "previous": str(path),
+    }
+    return ZohoPeopleEntityProgressOperator(**{**chosen, **options})
+
+
+def crawl(lms: Simulator, path: Path, **options: Any) -> Summary:
+    """Read a course, as :func:`operator` does it."""
+    summary: Summary = execute(operator(lms, path, **options))
+    return summary
+
+
+def contents(source: Any) -> list[str]:
+    """The rows without the date of reading, in an order of their own."""
+    rows = [{name: value for name, value in row.items() if name != READ_AT} for row in read_records(source)]
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def truth(lms: Simulator, path: Path, **options: Any) -> list[str]:
+    """What a full crawl finds now."""
+    return contents(crawl(lms, path / "truth", **{**options, "previous": None}))
+
+
+def finish(lms: Simulator, *numbers: int, course: int = 0) -> set[str]:
+    """Let learners complete a course; return their ids."""
+    learners = {lms.zoho.world.everyone[number].id for number in numbers}
+    lms.zoho.world.finished |= {(each, lms.zoho.courses[course].id) for each in learners}
+    return learners
+
+
+def read_learners(lms: Simulator) -> set[str]:
+    """Whose details were asked for, since the requests were last forgotten."""
+    found = {request.call.split("/learners/")[1].split("/")[0] for request in details(lms)}
+    lms.zoho.requests.clear()
+    return found
+
+
+def details(lms: Simulator) -> list[Any]:
+    return [request for request in lms.zoho.requests if "/learners/" in request.call]
+
+
+def attempt(number: int) -> Mapping[str, Any]:
+    return {"ti": SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=number)}
+
+
+@pytest.mark.parametrize("course", [0, 1], ids=["self-paced", "blended"])
+@pytest.mark.parametrize("output_format", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("columns", [{}, {"hash_columns": ["learnerId", "batchId"], "drop_columns": ["courseId"]}])
+def test_only_learners_who_changed_are_read(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, course: int, output_format: Any, columns: dict[str, Any]
+) -> None:
+    need(output_format, None)
+    options = {"course_id": lms.zoho.courses[course].id, "output_format": output_format, **columns}
+    first = crawl(lms, tmp_path / "out", **options)
+    assert (first["carried"], len(read_learners(lms))) == (0, LEARNERS)
+    before = {row["testId"]: row for row in read_records(first)} if columns else {}
+    clock.advance(60)
+    changed = finish(lms, 3, 8, course=course)
+    second = crawl(lms, tmp_path / "out", full_crawl_every="365d", **options)
+    asked = read_learners(lms)
+    assert changed <= asked
+    assert len(asked) <= 3  # it is the turn of one learner, who may be one of these
+    assert contents(second) == truth(lms, tmp_path, **options)
+    assert second["carried"] == second["records"] - len(asked) * second["records"] // LEARNERS
+    assert (second["complete"], second["records"]) == (True, first["records"])
+    assert set(before) <= {row["testId"] for row in read_records(second)}
+
+
+def test_a_row_that_was_carried_over_keeps_its_date_and_was_not_read(
+    lms: Simulator, tmp_path: Path, clock: FakeClock
+) -> None:
+    first = crawl(lms, tmp_path / "1", entity_types="online_tests")
+    clock.advance(60)
+    finish(lms, *range(5))
+    second = crawl(lms, tmp_path / "2", entity_types="online_tests", previous=first, full_crawl_every="365d")
+    dates = {row["learnerId"]: row[READ_AT] for row in read_records(first)}
+    old = [row for row in read_records(second) if row[READ_AT] == dates[row["learnerId"]]]
+    assert len(old) == second["carried"] == read_manifest(second["uri"])["carried"] > 0
+    counts = compare_datasets(first, second, ["learnerId", "testId"]).counts
+    assert counts["not_read"] == second["carried"]
+    assert counts["updated"] > 0
+    assert (counts["inserted"], counts["deleted"]) == (0, 0)
+
+
+def test_the_log_tells_what_was_saved(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    crawl(lms, tmp_path)
+    clock.advance(86_400)
+    finish(lms, 1, 2, 3)
+    lms.zoho.limits.requests = 30
+    monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(lms.connection("zoho_people")))
+    caplog.set_level(logging.INFO)
+    crawl(lms, tmp_path, full_crawl_every="15d")
+    (line,) = [line for line in caplog.messages if "learners changed" in line]
+    # Two of 30 have their turn each day; one listing of 30 learners takes two calls.
+    changed, due = 3, 2
+    calls = (changed + due) * len(KINDS) + 2
+    assert line.startswith(
+        f"Course {lms.zoho.courses[0].id}: {changed} of {LEARNERS} learners changed, {due} are read again since it is "
+        f"their turn: {calls} calls instead of {LEARNERS * len(KINDS)}, "
+    )
+    assert line.endswith(", 34 s instead of 3 min.")
+
+
+def test_learners_who_left_are_not_carried_over_and_those_who_joined_are_read(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = lms.zoho.world
+    whole = world.everyone
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "everyone", whole[:-2])
+        crawl(lms, tmp_path / "out")
+    read_learners(lms)
+    monkeypatch.setattr(world, "everyone", whole[2:])
+    crawl(lms, tmp_path / "out", full_crawl_every="365d")
+    assert {each.id for each in whole[-2:]} <= read_learners(lms)
+    assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
+
+
+def test_each_learner_has_a_turn_and_never_all_at_once(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    crawl(lms, tmp_path)
+    read_learners(lms)
+    turns = []
+    for _ in range(21):
+        clock.advance(86_400)
+        summary = crawl(lms, tmp_path)
+        turns.append(read_learners(lms))
+        oldest = min(datetime.fromisoformat(row[READ_AT]) for row in read_records(summary))
+        assert clock.utcnow() - oldest <= timedelta(days=7)
+    assert {len(turn) for turn in turns} == {5}  # a seventh of 30
+    assert len(set().union(*turns[:6])) == LEARNERS
+
+
+def test_all_are_read_if_the_last_run_is_too_long_ago(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    crawl(lms, tmp_path)
+    read_learners(lms)
+    clock.advance(7 * 86_400)
+    assert crawl(lms, tmp_path)["carried"] == 0
+    assert len(read_learners(lms)) == LEARNERS
+
+
+UNUSABLE: dict[str, tuple[Callable[[Path], Any] | None, dict[str, Any], str]] = {
+    "other types": (None, {"entity_types": "links"}, "it has other filters"),
+    "other columns": (None, {"columns": ["learnerId", "batchId", "readAt"]}, "it has other filters, columns"),
+    "other course": (None, {"course_id": 1}, "it has other filters"),
+    "now hashed": (None, {"hash_columns": "learnerId", "columns": None}, "it has other secrets for hashes"),
+    "states are gone": (lambda path: next(path.glob("states-*")).unlink(), {}, "is gone"),
+    "states are damaged": (lambda path: next(path.glob("states-*")).write_text("{}"), {}, "is damaged"),
+    "not complete": (lambda path: change_manifest(path, complete=False), {}, "max_pages cut it short"),
+    "not consistent": (lambda path: change_manifest(path, consistent=False), {}, "it may lack some"),
+    "no states": (lambda path: change_manifest(path, states=None), {}, "it was written without 'previous'"),
+    "damaged": (lambda path: (path / "_manifest.json").write_text("{"), {}, "this is not a manifest"),
+    "other account": (lambda path: change_manifest(path, host="https://other"), {}, "it has other accounts"),
+    "other version": (lambda path: change_manifest(path, schema_version=9), {}, "it has other schema versions"),
+}
+
+
+def change_manifest(path: Path, **changes: Any) -> None:
+    manifest = path / "_manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_dataset_that_does_not_fit_is_not_used_and_the_log_says_why(
+    lms: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    break_it, options, reason = UNUSABLE[name]
+    if "course_id" in options:
+        options = {"course_id": lms.zoho.courses[1].id}
+    crawl(lms, tmp_path / "1")
+    read_learners(lms)
+    if break_it is not None:
+        break_it(tmp_path / "1")
+    summary = crawl(lms, tmp_path / "2", previous=str(tmp_path / "1"), **options)
+    assert (summary["carried"], len(read_learners(lms))) == (0, LEARNERS)
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    assert reason in warning
+    assert warning.endswith("Everything is read.")
+
+
+def test_another_secret_means_other_hashes(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    crawl(lms, tmp_path, hash_columns="learnerId")
+    connect(lms, monkeypatch, "another secret that nobody can guess")
+    assert crawl(lms, tmp_path, hash_columns="learnerId")["carried"] == 0
+    assert "it has other secrets for hashes" in caplog.text
+
+
+def test_nothing_tells_who_the_learners_are(lms: Simulator, tmp_path: Path) -> None:
+    crawl(lms, tmp_path, hash_columns="learnerId", drop_columns="courseId")
+    written = "".join(path.read_text() for path in tmp_path.iterdir() if path.suffix in (".json", ".jsonl"))
+    assert written
+    assert not [each.id for each in lms.zoho.world.everyone if each.id in written]
+
+
+def test_other_learners_may_be_named(lms: Simulator, tmp_path: Path) -> None:
+    learners = [each.id for each in lms.zoho.world.everyone]
+    crawl(lms, tmp_path / "out", learner_ids=learners[:5])
+    read_learners(lms)
+    second = crawl(lms, tmp_path / "out", learner_ids=learners[3:8], full_crawl_every="365d")
+    asked = read_learners(lms)
+    assert set(learners[5:8]) <= asked <= set(learners[3:8])
+    assert len(asked) <= 4
+    assert contents(second) == truth(lms, tmp_path, learner_ids=learners[3:8])
+
+
+@pytest.mark.parametrize("after", range(4, 60, 11))
+def test_a_change_during_an_attempt_that_fails_is_found_by_the_next_run(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    options: dict[str, Any] = {"full_crawl_every": "365d", "part_bytes": 1, "max_wait": 0}
+    whole, left = lms.zoho.reply, [after]
+
+    def failing(request: Request) -> Reply | None:
+        left[0] -= 1
+        broken = Reply(status=500, content="broken", media_type="text/plain")
+        return whole(request) if left[0] >= 0 else broken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lms.zoho, "reply", failing)
+        with pytest.raises(LmsError):
+            execute(operator(lms, tmp_path / "out", **options), attempt(1))
+    read_before = read_learners(lms)
+    finish(lms, *range(0, LEARNERS, 2))
+    summary = execute(operator(lms, tmp_path / "out", **options), attempt(2))
+    assert summary["records"] == len(truth(lms, tmp_path))
+    assert not read_before & (read_learners(lms) - read_before) or after < 4
+    crawl(lms, tmp_path / "out", full_crawl_every="365d")
+    assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_are_always_as_of_their_date(lms: Simulator, tmp_path: Path, clock: FakeClock, seed: int) -> None:
+    chance = random.Random(seed)
+    history: list[tuple[str, dict[str, list[str]]]] = []
+    for _ in range(8):
+        clock.advance(chance.uniform(3_600, 200_000))
+        finish(lms, *chance.sample(range(LEARNERS), chance.randrange(4)))
+        moment = clock.utcnow().isoformat().replace("+00:00", "Z")
+        history.append((moment, by_learner(crawl(lms, tmp_path / "full", previous=None))))
+        out = crawl(lms, tmp_path / "out", parallel_requests=chance.choice([1, 4]), part_bytes=2_000)
+        dates = {row["learnerId"]: row[READ_AT] for row in read_records(out)}
+        found = by_learner(out)
+        for learner, rows in found.items():
+            then = [state for at, state in history if at <= dates[learner]][-1]
+            assert rows == then[learner]
+        assert found == history[-1][1]  # each change in this world shows in the course's progress
+
+
+def by_learner(source: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in contents(source):
+        found.setdefault(json.loads(line)["learnerId"], []).append(line)
+    return found
+
+
+def test_files_of_earlier_datasets_are_removed(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    for number in range(4):
+        finish(lms, number)
+        summary = crawl(lms, tmp_path)
+        clock.advance(3_600)
+    manifest = read_manifest(summary["uri"])
+    named = {each["name"] for each in manifest["files"]} | {manifest["states"]["name"]}
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(("part", "states"))} == {
+        *named,
+        *manifest["previous"],
+    }
+    assert sum(name.startswith("states") for name in manifest["previous"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output_path": None}, "previous: give an output_path"),
+        ({"max_pages": 3}, "previous: leave out max_pages"),
+        ({"columns": ["learnerId", "status"]}, "with previous, keep learnerId, batchId and readAt"),
+        ({"drop_columns": "readAt"}, "with previous, keep learnerId, batchId and readAt"),
+        ({"hash_columns": "readAt"}, "with previous, keep learnerId, batchId and readAt"),
+        ({"full_crawl_every": "weekly"}, "full_crawl_every: expected a timedelta or a text such as '7d'"),
+        ({"full_crawl_every": 7}, "full_crawl_every: expected a timedelta"),
+        ({"full_crawl_every": "0d"}, "full_crawl_every: expected 1 h or more, got '0d'"),
+        ({"previous": "relative"}, "previous: 'relative' is relative"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_the_first_request(
+    lms: Simulator, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        crawl(lms, tmp_path, **options)
+    assert not lms.zoho.requests
+
+
+@pytest.mark.parametrize("interval", ["2d", "48h", timedelta(days=2)])
+def test_an_interval_is_a_text_or_a_timedelta(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, interval: timedelta | str
+) -> None:
+    crawl(lms, tmp_path)
+    read_learners(lms)
+    clock.advance(86_400)
+    crawl(lms, tmp_path, full_crawl_every=interval)
+    assert len(read_learners(lms)) == LEARNERS // 2
