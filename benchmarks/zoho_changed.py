@@ -26,7 +26,7 @@ def measure(learners: int) -> None:
     :param learners: how many learners the course has; all ten entity types are read of each.
     """
     print(f"{learners} learners, 10 entity types. Times are those of 30 calls a minute.\n")
-    print("| changed | read again | calls | of a full crawl | time | of a full crawl |")
+    print("| changed | read in turn | calls | of a full crawl | time | time of a full crawl |")
     print("|---|---|---|---|---|---|")
     for share in SHARES:
         for days, turns in ((0.0, "none"), (1.0, "a seventh each day")):

@@ -14,6 +14,7 @@ from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
 from airflow_provider_lms.lms.listing.filters import IdFilter
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.pagers import UnpagedPager
 from airflow_provider_lms.lms.listing.query import Query
@@ -136,13 +137,16 @@ class LmsClient(ABC):
         # What is invalid is to be refused now, and not after all parents have been read.
         listing.query({**own, **dict.fromkeys(parent.ids, "1")}, page_size=page_size)
         chosen = {name: value for name, value in values.items() if name not in names}
-        self._parents(parent, chosen)
+        listed = ListedFirst()
+        self._parents(parent, chosen, listed)
         personal = any(each.personal for each in listing.path_ids if each.name in parent.ids)
 
         @cache
         def ids_by_key() -> Mapping[str, Mapping[str, str | None]]:
             # Asked anew where listing them has failed before: the rest of that listing would pass for all of it.
-            found = {"/".join(each or "" for each in ids.values()): ids for ids in self._parents(parent, chosen)}
+            found = {
+                "/".join(each or "" for each in ids.values()): ids for ids in self._parents(parent, chosen, listed)
+            }
             return {self.disguise(key) if personal else key: found[key] for key in found}
 
         def read(client: LmsClient, keys: Iterable[str], start: str | None) -> Iterator[Page[R]]:
@@ -152,14 +156,16 @@ class LmsClient(ABC):
                 for key in sorted(keys)
                 if key in known
             ]
-            return read_units(units, start, in_order=True)
+            return listed.mark(read_units(units, start, in_order=True))
 
         def pages() -> Iterator[Page[R]]:
             yield from read(self, ids_by_key(), start)
 
         return Reading(pages(), Splitter(lambda: sorted(ids_by_key()), read))
 
-    def _parents(self, parent: Parent, values: Mapping[str, Any]) -> Iterator[Mapping[str, str | None]]:
+    def _parents(
+        self, parent: Parent, values: Mapping[str, Any], listed: ListedFirst
+    ) -> Iterator[Mapping[str, str | None]]:
         """The ids of the parents. The parent listing is read only if its ids are not given."""
         if parent.listing.parent is None and len(parent.ids) == 1:
             (path_id,) = parent.ids
@@ -169,8 +175,7 @@ class LmsClient(ABC):
         pages = self.read(parent.listing, **values)
         return (
             dict(zip(parent.ids, ids, strict=True))
-            for page in pages
-            for record in page.records
+            for record in listed.records(pages)
             if parent.where is None or parent.where(record)
             for ids in product(*(_as_list(getattr(record, attribute)) for attribute in parent.ids.values()))
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_lms.lms.errors import LmsBrokenPage
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.offset_pager import OffsetPager
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.pagers import DecodedPage
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.listings.courses import COURSES, Course
-from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator
-from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator, ZohoPeopleEntityProgressOperator
+from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_manifest
 from tests.tasks import execute
 
@@ -174,3 +177,52 @@ def test_no_record_that_stays_is_lost_and_none_comes_twice(count: int, size: int
     assert len(found) == len(set(found))
     if all(page.consistent for page in pages):
         assert before & set(shelf.ids) <= set(found)
+
+
+def moving_twice(rows: str, everything: list[dict[str, Any]]) -> Callable[[Request, Reply], Reply]:
+    """A listing of which the first record goes while it is read, and again while it is read once more."""
+    shelf = Shelf(len(everything), 5, {2: lambda ids: ids.pop(0), 4: lambda ids: ids.pop(0)})
+    by_id = dict(zip(shelf.ids, everything, strict=True))
+
+    def reply(request: Request, _: Reply) -> Reply:
+        ids, more = shelf.page(int(request.first("startIndex") or 0))
+        return Reply(status=200, content={"code": 200, rows: [by_id[each] for each in ids], "hasMoreRecords": more})
+
+    return reply
+
+
+def test_what_is_read_for_records_that_moved_may_lack_some_too(connect_zoho: Callable[..., ZohoPeopleClient]) -> None:
+    with Simulator(World(users=3, courses=12, modules=1), zoho_limits=Limits(requests=1_000)) as lms:
+        courses = [{"courseId": course.id, "courseName": course.name} for course in lms.zoho.courses]
+        lms.zoho.fail(CALL, moving_twice("courses", courses), times=1_000)
+        pages = list(connect_zoho(lms).read("course_modules"))
+    assert pages
+    assert not any(page.consistent for page in pages)
+
+
+def test_nothing_is_not_all_there_is_if_records_moved() -> None:
+    moved: Page[Any] = Page([], 1, None, consistent=False)
+    for first, expected in ((moved, [False]), (replace(moved, consistent=True), [])):
+        listed, nothing = ListedFirst(), list[Page[Any]]()
+        assert list(listed.records([first])) == []
+        assert [page.consistent for page in listed.mark(nothing)] == expected
+
+
+@pytest.mark.parametrize("parallel_requests", [1, 3])
+def test_a_crawl_of_learners_who_moved_is_not_consistent(
+    lms: Simulator, tmp_path: Path, parallel_requests: int
+) -> None:
+    course, everyone = lms.zoho.courses[0], lms.zoho.world.everyone
+    learners = [lms.zoho.world.course_progress(course, learner) for learner in everyone[:12]]
+    call = f"GET /api/v1/courses/{course.id}/course-progress"
+    lms.zoho.fail(call, moving_twice("courseProgress", learners), times=1_000)
+    summary = execute(
+        ZohoPeopleEntityProgressOperator(
+            task_id="t",
+            course_id=course.id,
+            entity_types="links",
+            output_path=str(tmp_path),
+            parallel_requests=parallel_requests,
+        )
+    )
+    assert not read_manifest(summary["uri"])["consistent"]

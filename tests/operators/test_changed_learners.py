@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
-from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.storage import compare_datasets, read_manifest, read_records
 from airflow_provider_lms.tables.columns import READ_AT
@@ -102,6 +103,17 @@ def details(lms: Simulator) -> list[Any]:
 
 def attempt(number: int) -> Mapping[str, Any]:
     return {"ti": SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1, try_number=number)}
+
+
+def breaking(whole: Callable[[Request], Reply | None], *, after: int) -> Callable[[Request], Reply | None]:
+    """An LMS that fails for good after so many requests."""
+    left = [after]
+
+    def reply(request: Request) -> Reply | None:
+        left[0] -= 1
+        return whole(request) if left[0] >= 0 else Reply(status=500, content="broken", media_type="text/plain")
+
+    return reply
 
 
 @pytest.mark.parametrize("course", [0, 1], ids=["self-paced", "blended"])
@@ -272,15 +284,8 @@ def test_a_change_during_an_attempt_that_fails_is_found_by_the_next_run(
     lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     options: dict[str, Any] = {"full_crawl_every": "365d", "part_bytes": 1, "max_wait": 0}
-    whole, left = lms.zoho.reply, [after]
-
-    def failing(request: Request) -> Reply | None:
-        left[0] -= 1
-        broken = Reply(status=500, content="broken", media_type="text/plain")
-        return whole(request) if left[0] >= 0 else broken
-
     with monkeypatch.context() as patch:
-        patch.setattr(lms.zoho, "reply", failing)
+        patch.setattr(lms.zoho, "reply", breaking(lms.zoho.reply, after=after))
         with pytest.raises(LmsError):
             execute(operator(lms, tmp_path / "out", **options), attempt(1))
     read_before = read_learners(lms)
@@ -290,6 +295,38 @@ def test_a_change_during_an_attempt_that_fails_is_found_by_the_next_run(
     assert not read_before & (read_learners(lms) - read_before) or after < 4
     crawl(lms, tmp_path / "out", full_crawl_every="365d")
     assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
+
+
+def test_an_attempt_without_states_is_not_resumed(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawl(lms, tmp_path / "out")
+    options: dict[str, Any] = {"part_bytes": 1, "max_wait": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(lms.zoho, "reply", breaking(lms.zoho.reply, after=20))
+        with pytest.raises(LmsError):
+            execute(operator(lms, tmp_path / "out", previous=None, **options), attempt(1))
+    execute(operator(lms, tmp_path / "out", **options), attempt(2))
+    read_learners(lms)
+    assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
+    read_learners(lms)
+    crawl(lms, tmp_path / "out")
+    assert not read_learners(lms)
+
+
+def test_of_several_rows_of_a_learner_each_may_change(lms: Simulator, tmp_path: Path) -> None:
+    call = f"GET /api/v1/courses/{lms.zoho.courses[0].id}/course-progress"
+    learner = lms.zoho.world.everyone[0].id
+    for percentage in (10, 20):
+        lms.zoho.fail(call, faults.content(partial(_with_another_row_before_the_first, percentage)))
+        read_learners(lms)
+        crawl(lms, tmp_path, full_crawl_every="365d")
+    assert read_learners(lms) == {learner}
+
+
+def _with_another_row_before_the_first(percentage: int, page: dict[str, Any]) -> dict[str, Any]:
+    first, *rest = page["courseProgress"]
+    return {**page, "courseProgress": [{**first, "completionPercentage": percentage}, first, *rest]}
 
 
 @pytest.mark.parametrize("seed", range(6))

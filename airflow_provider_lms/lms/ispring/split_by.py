@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.errors import LmsSplitError
 from airflow_provider_lms.lms.ispring.listings.results import LearnerResult
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.splits import Splitter
 from airflow_provider_lms.lms.parameters import DateRange, parse_date_range, parse_ids
@@ -52,15 +53,19 @@ def splitter_by(
     if split_by == "access_date":
         return _by_access_date(filters, read)
     given = parse_ids(split_by, filters.get(split_by))
+    listed = ListedFirst()
 
     def find_ids() -> Sequence[str]:
         if given is not None:
             return [*dict.fromkeys(given)]
         if split_by == "course_ids":
-            return [course.content_item_id for page in client.courses() for course in page.records]
-        return [user.user_id for page in client.users() for user in page.records]
+            return [course.content_item_id for course in listed.records(client.courses())]
+        return [user.user_id for user in listed.records(client.users())]
 
-    return Splitter(find_ids, lambda client, ids, start: read(client, {**filters, split_by: ids}, start))
+    def read_some(client: ISpringLearnClient, ids: Sequence[str], start: str | None) -> Iterator[Page[R]]:
+        return listed.mark(read(client, {**filters, split_by: ids}, start))
+
+    return Splitter(find_ids, read_some)
 
 
 class _Window(NamedTuple):

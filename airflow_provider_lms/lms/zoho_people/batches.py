@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from airflow_provider_lms.lms.course.read_flow import ListingRequest, ReadFlow
+from airflow_provider_lms.lms.course.read_flow import ListingRequest, ReadFlow, observed, run_flow
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.zoho_people.error_codes import UNKNOWN_ID
 from airflow_provider_lms.lms.zoho_people.listings.courses import Batch
@@ -33,3 +34,14 @@ def batches_flow(read: ReadBatches, course_id: str) -> ReadFlow[list[str | None]
     except UNKNOWN_ID:
         return [None]
     return [*sorted(set(result.kept))] or [None]
+
+
+def list_batches(read: ReadBatches, course_id: str, listed: ListedFirst) -> list[str | None]:
+    """The same batches, read by a worker, which may block.
+
+    :param read: the client's method.
+    :param listed: notes whether the batches were read in one piece.
+    """
+    found, listings = run_flow(observed(batches_flow(read, course_id)))
+    listed.note(listings.consistent)
+    return found

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
-from airflow_provider_lms.lms.course.read_flow import run_flow
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.lms.listing.splits import Reading
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 from airflow_provider_lms.lms.parameters import parse_id
-from airflow_provider_lms.lms.zoho_people.batches import batches_flow
+from airflow_provider_lms.lms.zoho_people.batches import list_batches
 from airflow_provider_lms.lms.zoho_people.error_codes import UNKNOWN_ID
 from airflow_provider_lms.lms.zoho_people.listings import LISTINGS
 from airflow_provider_lms.lms.zoho_people.listings.account import EMPLOYEES, Employee
@@ -228,8 +228,11 @@ class ZohoPeopleClient(TypedReads):
             def of_batch(batch: str | None, start: str | None) -> Iterator[Page[R]]:
                 return self.read(listing, page_size=page_size, start=start, **{**values, "batch_id": batch})
 
-            batches = run_flow(batches_flow(self.batches, course))
-            yield from read_units([Unit(batch or "", partial(of_batch, batch)) for batch in batches], start)
+            listed = ListedFirst()
+            batches = list_batches(self.batches, course, listed)
+            yield from listed.mark(
+                read_units([Unit(batch or "", partial(of_batch, batch)) for batch in batches], start)
+            )
         else:
             yield from super().read_child(listing, values, page_size, start)
 

@@ -15,14 +15,14 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import msgspec
 
 from airflow_provider_lms.durations import describe_duration
-from airflow_provider_lms.lms.course.read_flow import run_flow
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
+from airflow_provider_lms.lms.listing.listed_first import ListedFirst
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.splits import Reading, Splitter
 from airflow_provider_lms.lms.listing.units import Unit, read_units
 from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids
-from airflow_provider_lms.lms.zoho_people.batches import batches_flow
+from airflow_provider_lms.lms.zoho_people.batches import list_batches
 from airflow_provider_lms.lms.zoho_people.client import Id, ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.error_codes import UNKNOWN_ID
 from airflow_provider_lms.lms.zoho_people.listings.courses import COURSE_MODULES, CourseModule
@@ -100,6 +100,7 @@ class EntityProgressCrawl:
         self._with_states = with_states
         self._start = start
         self._unknown: set[str] = set()
+        self._listed = ListedFirst()
         self._listing_calls = 0
 
     def __iter__(self) -> Iterator[Page[EntityProgress]]:
@@ -146,7 +147,8 @@ class EntityProgressCrawl:
     def _read_steps(
         self, client: ZohoPeopleClient, steps: Sequence[_Step], start: str | None
     ) -> Iterator[Page[EntityProgress]]:
-        return read_units([Unit(step.key, partial(self._read, client, step)) for step in steps], start)
+        units = [Unit(step.key, partial(self._read, client, step)) for step in steps]
+        return self._listed.mark(read_units(units, start))
 
     def _read(self, client: ZohoPeopleClient, step: _Step, start: str | None) -> Iterator[Page[EntityProgress]]:
         batch, learner = step.enrolled.batch_id, step.enrolled.learner_id
@@ -169,7 +171,7 @@ class EntityProgressCrawl:
     @cached_property
     def enrolled(self) -> Sequence[Enrolled]:
         """The learners to read. Those of a batch are sorted, so that a continuation means the same later on."""
-        batches = [self._batch] if self._batch else run_flow(batches_flow(self._client.batches, self._course))
+        batches = [self._batch] if self._batch else list_batches(self._client.batches, self._course, self._listed)
         if self._given is not None and len(batches) == 1 and not self._with_states:
             return [self._enroll(batches[0], learner) for learner in self._given]
         found = [each for batch in batches for each in self._list_batch(batch)]
@@ -186,12 +188,16 @@ class EntityProgressCrawl:
     def _list_batch(self, batch: str | None) -> list[Enrolled]:
         """Everybody in a batch, in the order of their ids."""
         contents: dict[str, bytes] = {}
-        for page in self._client.course_progress(self._course, batch_id=batch):
-            self._listing_calls += 1
-            for row in page.records:
-                content = msgspec.json.encode(row, order="deterministic")
-                contents[row.learner_id] = contents.get(row.learner_id, b"") + content
+        pages = self._counted(self._client.course_progress(self._course, batch_id=batch))
+        for row in self._listed.records(pages):
+            content = msgspec.json.encode(row, order="deterministic")
+            contents[row.learner_id] = contents.get(row.learner_id, b"") + content
         return [self._enroll(batch, learner, contents[learner]) for learner in sorted(contents)]
+
+    def _counted(self, pages: Iterator[Page[CourseProgress]]) -> Iterator[Page[CourseProgress]]:
+        for page in pages:
+            self._listing_calls += 1
+            yield page
 
     def _enroll(self, batch: str | None, learner: str, content: bytes = b"") -> Enrolled:
         key, state = f"{batch or ''}/{self._client.disguise(learner)}", self._client.disguise(content.decode())
@@ -277,9 +283,11 @@ def course_modules(
 def _progress_of_batches(
     client: ZohoPeopleClient, course: str, learner: str | None, start: str | None
 ) -> Reading[CourseProgress]:
+    listed = ListedFirst()
+
     @cache
     def batches() -> Mapping[str, str | None]:
-        return {batch or "": batch for batch in run_flow(batches_flow(client.batches, course))}
+        return {batch or "": batch for batch in list_batches(client.batches, course, listed)}
 
     missing: set[str] = set()
 
@@ -297,7 +305,7 @@ def _progress_of_batches(
 
     def read(client: ZohoPeopleClient, keys: Collection[str], start: str | None) -> Iterator[Page[CourseProgress]]:
         units = [Unit(key, partial(read_batch, client, key)) for key in batches() if key in keys]
-        return read_units(units, start)
+        return listed.mark(read_units(units, start))
 
     def pages() -> Iterator[Page[CourseProgress]]:
         yield from read(client, batches().keys(), start)
