@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -56,6 +57,10 @@ def main() -> int:
         "CPU s / interval",
         "MB above Airflow",
         "longest time the event loop was blocked, ms",
+        "CPU ms of it",
+        "while they start: blocked, ms",
+        "CPU ms of it",
+        "full garbage collections",
         "still waiting",
     ]
     print_table(title, head, rows)
@@ -81,7 +86,8 @@ def _measure(name: str, options: argparse.Namespace, url: str, count: Any) -> li
         requests = count() / options.intervals
     if figures["waiting"] != options.triggers:
         raise RuntimeError(f"{name}: {figures['waiting']} of {options.triggers} triggers still wait.")
-    measured = ((requests, 0), (figures["cpu"], 2), (figures["grown"], 0), (figures["held"] * 1_000, 0))
+    held = [(seconds * 1_000, 0) for seconds in (*figures["held"], *figures["held_at_start"])]
+    measured = ((requests, 0), (figures["cpu"], 2), (figures["grown"], 0), *held, (figures["collections"], 0))
     return [*measured, (figures["waiting"], 0)]
 
 
@@ -97,11 +103,11 @@ def _wait(options: argparse.Namespace) -> None:
     print(json.dumps({**figures, "grown": _peak() - before}), flush=True)
 
 
-async def _run(options: argparse.Namespace) -> dict[str, float]:
+async def _run(options: argparse.Namespace) -> dict[str, Any]:
     """Let the triggers wait, as a triggerer does: each is made from its serialized form and runs in a task."""
     from airflow.providers.common.compat.module_loading import import_string
 
-    held = [0.0]
+    held = [0.0, 0.0]
     heart = asyncio.create_task(_beat(held))
     courses = ISpring(World(users=options.learners, courses=options.courses, modules=1, blocked=0))
     tasks = []
@@ -113,11 +119,14 @@ async def _run(options: argparse.Namespace) -> dict[str, float]:
             await asyncio.sleep(0)
     await asyncio.sleep(1.5 * options.interval)
     print("{}", flush=True)
-    held[0], spent = 0.0, _spent()
+    held_at_start, held[:] = list(held), [0.0, 0.0]
+    spent, collections = _spent(), _full_collections()
     await asyncio.sleep(options.intervals * options.interval)
     figures = {
         "cpu": (_spent() - spent) / options.intervals,
-        "held": held[0],
+        "held": list(held),
+        "held_at_start": held_at_start,
+        "collections": _full_collections() - collections,
         "waiting": sum(not task.done() for task in tasks),
     }
     heart.cancel()
@@ -134,11 +143,15 @@ async def _first(trigger: Any) -> Any:
 
 
 async def _beat(held: list[float]) -> None:
-    """Note for how long the loop was held up at the longest."""
+    """Note for how long the loop was held up at the longest, and how much of such a time this process was busy.
+
+    On a busy machine the process is also held up by others. Then it uses no CPU.
+    """
     while True:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         await asyncio.sleep(0.01)
-        held[0] = max(held[0], time.perf_counter() - began - 0.01)
+        late = time.perf_counter() - began - 0.01
+        held[:] = max(held[0], late), max(held[1], min(late, time.process_time() - busy))
 
 
 def _learners(lms: ISpring, number: int) -> list[str]:
@@ -181,6 +194,11 @@ _MAKERS = {"ours": _ours, "HttpSensor, deferred": _http_sensor}
 def _spent() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def _full_collections() -> int:
+    """How often Python's garbage collector has visited all objects."""
+    return int(gc.get_stats()[2]["collections"])
 
 
 def _peak() -> float:

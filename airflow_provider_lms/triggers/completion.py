@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.course.criteria import Criteria
     from airflow_provider_lms.lms.course.evaluation import Evaluation
     from airflow_provider_lms.lms.course.readers import CourseQuery
-    from airflow_provider_lms.triggers.shared_polls import Subscription
+    from airflow_provider_lms.triggers.shared_polls import Outcome, Subscription
 
 
 # How old a connection may be for a final error to stand. Thousands of triggers may meet the error at the same moment.
@@ -126,10 +127,17 @@ class CourseCompletionTrigger(BaseTrigger):
     async def _wait_with(self, connection: PlainConnection, query: CourseQuery, criteria: Criteria) -> dict[str, Any]:
         async with AsyncExitStack() as stack:
             subscription = await self._subscribe(stack, connection, query, criteria)
-            while True:
-                event = await self._poll(subscription, query, criteria)
-                if event is not None:
-                    return event
+            left = max(self.deadline - clock.timestamp(), 0)
+            try:
+                async with asyncio.timeout(left + self.poke_interval + LAST_READING_SECONDS) as limit:
+                    while True:
+                        event = self._event(query, criteria, await self._next(subscription, criteria))
+                        if event is not None:
+                            return event
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                return self._timeout()
 
     async def _resolve_again(self, connection: PlainConnection) -> PlainConnection:
         """The connection as it is now; as it was, if it cannot be resolved now."""
@@ -145,58 +153,59 @@ class CourseCompletionTrigger(BaseTrigger):
         self, stack: AsyncExitStack, connection: PlainConnection, query: CourseQuery, criteria: Criteria
     ) -> Subscription:
         from airflow_provider_lms.triggers.connections import account_of, course_reader, poll_key
-        from airflow_provider_lms.triggers.shared_polls import subscribe
+        from airflow_provider_lms.triggers.shared_polls import Waiter, subscribe
 
         return await stack.enter_async_context(
             subscribe(
                 poll_key(self.conn_type, connection, query),
                 account_of(self.conn_type, connection),
                 lambda: course_reader(self.conn_type, connection, query),
-                criteria.learner_ids,
-                self.poke_interval,
+                Waiter(criteria, self.poke_interval, self.deadline, partial(self._note, criteria)),
             )
         )
 
-    async def _poll(self, subscription: Subscription, query: CourseQuery, criteria: Criteria) -> dict[str, Any] | None:
-        """The event that the next reading of the course leads to, if it leads to one."""
+    async def _next(self, subscription: Subscription, criteria: Criteria) -> Outcome:
+        """The next outcome to act upon: a reading that is confirmed if need be, or an error that may pass."""
         from airflow_provider_lms.coordination import CoordinationError
         from airflow_provider_lms.lms.errors import LmsError
-        from airflow_provider_lms.triggers.threads import in_thread
 
         try:
-            left = max(self.deadline - clock.timestamp(), 0)
-            async with asyncio.timeout(left + self.poke_interval + LAST_READING_SECONDS) as limit:
-                reading = await subscription.next()
-                if await in_thread(reading.needs_confirmation, criteria):
-                    reading = await subscription.confirm(reading, criteria)
-        except TimeoutError:
-            if not limit.expired():
-                raise
+            reading = await subscription.next()
+            return await subscription.confirm(reading) if reading.needs_confirmation(criteria) else reading
         except (LmsError, CoordinationError) as error:
             if not error.transient:
                 raise
-            self.log.warning("%s It is not known yet whether the learners have completed the course.", error)
-        else:
-            event = self._event(query, await in_thread(reading.evaluate, criteria))
-            if event is not None:
-                return event
-        if clock.timestamp() < self.deadline:
-            return None
-        return {"status": "timeout", "message": self._last_count or "The course could not be read."}
+            return error
 
-    def _event(self, query: CourseQuery, evaluation: Evaluation) -> dict[str, Any] | None:
-        """The event that an evaluation leads to; None while the criteria are open."""
-        if (warning := evaluation.warning(self._told_statuses)) is not None:
-            self.log.warning(warning)
+    def _event(self, query: CourseQuery, criteria: Criteria, outcome: Outcome) -> dict[str, Any] | None:
+        """The event that an outcome leads to; None while the criteria are open."""
+        evaluation = None if isinstance(outcome, Exception) else outcome.evaluate(criteria)
+        if evaluation is None or evaluation.outcome == "open":
+            self._note(criteria, outcome)
+            return None if clock.timestamp() < self.deadline else self._timeout()
+        self._warn(evaluation)
         if evaluation.outcome == "impossible":
             return {"status": "impossible", "message": evaluation.describe_failure()}
+        self.log.info("%s.", evaluation.describe())
+        return {"status": "met", "result": evaluation.result(query.course_id)}
+
+    def _note(self, criteria: Criteria, outcome: Outcome) -> None:
+        """Log an outcome that leaves the criteria open."""
+        if isinstance(outcome, Exception):
+            self.log.warning("%s It is not known yet whether the learners have completed the course.", outcome)
+            return
+        evaluation = outcome.evaluate(criteria)
+        self._warn(evaluation)
         count = evaluation.describe()
         self._last_count = f"Last count: {count}."
-        if evaluation.outcome == "met":
-            self.log.info("%s.", count)
-            return {"status": "met", "result": evaluation.result(query.course_id)}
         self.log.info("%s; %s.", count, self._outlook())
-        return None
+
+    def _warn(self, evaluation: Evaluation) -> None:
+        if (warning := evaluation.warning(self._told_statuses)) is not None:
+            self.log.warning(warning)
+
+    def _timeout(self) -> dict[str, Any]:
+        return {"status": "timeout", "message": self._last_count or "The course could not be read."}
 
     def _outlook(self) -> str:
         left = describe_duration(self.deadline - clock.timestamp())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -34,7 +35,7 @@ from airflow_provider_lms.testing import fake_clock
 from airflow_provider_lms.triggers import completion as triggers
 from airflow_provider_lms.triggers.completion import CourseCompletionTrigger
 from airflow_provider_lms.triggers.connections import course_query, poll_key, resolve_cached
-from airflow_provider_lms.triggers.shared_polls import Subscription
+from airflow_provider_lms.triggers.shared_polls import Subscription, Waiter
 from tests.triggers.conftest import Clients
 
 SENSORS = int(os.environ.get("LMS_SENSORS", "200"))
@@ -534,10 +535,12 @@ def test_a_missing_learner_is_confirmed_only_by_a_reading_that_asks_again() -> N
     async def main() -> CourseReading:
         asked: list[bool] = []
         poll: Any = SimpleNamespace(read_at_once=lambda: asked.append(True))
-        subscription = Subscription(poll, None, 60.0)
+        subscription = Subscription(poll, Waiter(criteria, 60.0, math.inf, lambda _: None))
+        task = asyncio.create_task(subscription.confirm(reading(False, "a")))
+        await asyncio.sleep(0)
         subscription.publish(reading(False, "a"))
         subscription.publish(reading(True, "a", "b"))
-        both = await subscription.confirm(reading(False, "a"), criteria)
+        both = await task
         assert asked == [True]
         return both
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
+
 from msgspec import structs
 
 from airflow_provider_lms.lms.course.criteria import Criteria
@@ -39,6 +42,8 @@ class CourseReading:
         self._consistent = consistent
         self._readings = readings
         self._evaluations: dict[Criteria, Evaluation] = {}
+        # Weak, for the other one refers to this one: they should be gone as soon as nobody needs them.
+        self._confirmed: Callable[[], CourseReading | None] = lambda: None
 
     def evaluate(self, criteria: Criteria) -> Evaluation:
         """The evaluation of this reading. It is open where the readings do not agree."""
@@ -57,13 +62,17 @@ class CourseReading:
         return evaluation.outcome != "open" and not self._readings and not is_sure
 
     def confirmed_by(self, second: CourseReading) -> CourseReading:
-        """Both readings as one. A learner who is open in either is open."""
-        return CourseReading(
-            self._snapshot.joined(second._snapshot),
-            one_page=False,
-            consistent=self._consistent and second._consistent,
-            readings=(self, second),
-        )
+        """Both readings as one, which is the same for all who ask. A learner who is open in either is open."""
+        both = self._confirmed()
+        if both is None or both._readings[1] is not second:
+            both = CourseReading(
+                self._snapshot.joined(second._snapshot),
+                one_page=False,
+                consistent=self._consistent and second._consistent,
+                readings=(self, second),
+            )
+            self._confirmed = weakref.ref(both)
+        return both
 
 
 def reading_flow(reader: CourseReader, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseReading]:
