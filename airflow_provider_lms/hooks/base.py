@@ -18,7 +18,13 @@ from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
 from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.client import LmsClient
-from airflow_provider_lms.lms.course.readers import CompletionsQuery, CompletionsReader, CourseQuery, CourseReader
+from airflow_provider_lms.lms.course.readers import (
+    CompletionsQuery,
+    CompletionsReader,
+    CourseMemory,
+    CourseQuery,
+    CourseReader,
+)
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -216,11 +222,12 @@ class CourseHook(LmsHook[C, S], Generic[C, S, Q]):
     """The type of the LMS's course query, so that a trigger can rebuild one from plain JSON."""
 
     @abstractmethod
-    def course_reader(self, query: Q, client: C) -> CourseReader:
+    def course_reader(self, query: Q, client: C, memory: CourseMemory | None = None) -> CourseReader:
         """A reader of a course's progress.
 
         :param query: what to read.
         :param client: the account to read; it is closed with the reader.
+        :param memory: what earlier readers of the same course have learned, and where this one notes what it learns.
         :raises ValueError: a field of the query is invalid.
         """
 

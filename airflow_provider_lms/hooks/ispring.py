@@ -8,7 +8,7 @@ from airflow_provider_lms.connections.ispring import ISPRING_LEARN, ISpringSetti
 from airflow_provider_lms.hooks.base import ClientOptions, CourseHook, field_behaviour, form_widgets
 from airflow_provider_lms.hooks.connection import PlainConnection
 from airflow_provider_lms.hooks.urls import base_url, checked_url
-from airflow_provider_lms.lms.course.readers import CompletionsQuery
+from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseMemory
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.completions import ISpringCompletionsReader
 from airflow_provider_lms.lms.ispring.course import ISpringCourseQuery, ISpringCourseReader
@@ -73,8 +73,10 @@ class ISpringLearnHook(CourseHook[ISpringLearnClient, ISpringSettings, ISpringCo
         )
         return ISpringLearnClient(transport, page_size=settings.page_size)
 
-    def course_reader(self, query: ISpringCourseQuery, client: ISpringLearnClient) -> ISpringCourseReader:
-        return ISpringCourseReader(client, query)
+    def course_reader(
+        self, query: ISpringCourseQuery, client: ISpringLearnClient, memory: CourseMemory | None = None
+    ) -> ISpringCourseReader:
+        return ISpringCourseReader(client, query, memory)
 
     def completions_reader(self, query: CompletionsQuery, client: ISpringLearnClient) -> ISpringCompletionsReader:
         return ISpringCompletionsReader(client, query)

@@ -8,7 +8,7 @@ from airflow_provider_lms.connections.zoho_people import DOMAINS, ZOHO_PEOPLE, Z
 from airflow_provider_lms.hooks.base import ClientOptions, CourseHook, field_behaviour, form_widgets
 from airflow_provider_lms.hooks.connection import PlainConnection
 from airflow_provider_lms.hooks.urls import checked_url
-from airflow_provider_lms.lms.course.readers import CompletionsQuery
+from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseMemory
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.completions import ZohoPeopleCompletionsReader
 from airflow_provider_lms.lms.zoho_people.course import ZohoPeopleCourseQuery, ZohoPeopleCourseReader
@@ -80,8 +80,10 @@ class ZohoPeopleHook(CourseHook[ZohoPeopleClient, ZohoPeopleSettings, ZohoPeople
         )
         return ZohoPeopleClient(transport)
 
-    def course_reader(self, query: ZohoPeopleCourseQuery, client: ZohoPeopleClient) -> ZohoPeopleCourseReader:
-        return ZohoPeopleCourseReader(client, query)
+    def course_reader(
+        self, query: ZohoPeopleCourseQuery, client: ZohoPeopleClient, memory: CourseMemory | None = None
+    ) -> ZohoPeopleCourseReader:
+        return ZohoPeopleCourseReader(client, query, memory)
 
     def completions_reader(self, query: CompletionsQuery, client: ZohoPeopleClient) -> ZohoPeopleCompletionsReader:
         return ZohoPeopleCompletionsReader(client, query)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.hooks.base import ClientOptions, CourseHook
     from airflow_provider_lms.lms.course.criteria import Criteria
     from airflow_provider_lms.lms.course.evaluation import Evaluation
-    from airflow_provider_lms.lms.course.readers import CourseQuery
+    from airflow_provider_lms.lms.course.readers import CourseMemory, CourseQuery
 
 _MANY_IDS = 1_000
 _MAX_WAIT = 300.0
@@ -88,6 +88,8 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         self._link_pushed = False
         self._last_count: str | None = None
         self._deadline: float | None = None
+        # In poke mode the sensor lives on between pokes, and with it what they have learned about the course.
+        self._memory: CourseMemory | None = None
 
     @property
     @abstractmethod
@@ -177,13 +179,16 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
     def _read(self, course: CourseQuery, criteria: Criteria, context: Context) -> Evaluation:
         from airflow_provider_lms.hooks.base import ClientOptions
         from airflow_provider_lms.lms.course.read_flow import run_flow
+        from airflow_provider_lms.lms.course.readers import CourseMemory
         from airflow_provider_lms.lms.course.reading import reading_flow
         from airflow_provider_lms.lms.http.retry import RetryPolicy
 
         retry = RetryPolicy(max_wait=_MAX_WAIT, longest_lock=_LONG_LOCK)
         hook = self.hook(ClientOptions(retry=retry))
         with closing(hook.get_conn()) as client:
-            reader = hook.course_reader(course, client)
+            if self._memory is None:
+                self._memory = CourseMemory()
+            reader = hook.course_reader(course, client, self._memory)
             reading = run_flow(reading_flow(reader, criteria.learner_ids))
             if reading.needs_confirmation(criteria):
                 self.log.info("%s. Reading the course once more to be sure.", reading.evaluate(criteria).describe())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -28,6 +29,24 @@ class CompletionsQuery(CourseQuery, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     completed_statuses: tuple[str, ...] | None = None
+
+
+@dataclass
+class CourseMemory:
+    """What a reader has learned about a course. With it, the next reader need not learn it again.
+
+    :param least_pages: how many pages each listing of the course has at least, by a name for the listing.
+    :param exists: whether the course is known to exist.
+    :param populated: whether the course is known to have had learners.
+    :param unknown_ids: learners' ids that the LMS has rejected. So this must not be stored anywhere.
+    :param readings: how often the course was read.
+    """
+
+    least_pages: dict[str, int] = field(default_factory=dict)
+    exists: bool = False
+    populated: bool = False
+    unknown_ids: set[str] = field(default_factory=set)
+    readings: int = 0
 
 
 class CourseReader(Protocol):

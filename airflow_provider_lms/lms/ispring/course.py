@@ -16,7 +16,7 @@ from airflow_provider_lms.lms.course.progress import (
     StatusMeanings,
 )
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
-from airflow_provider_lms.lms.course.readers import CourseQuery
+from airflow_provider_lms.lms.course.readers import CourseMemory, CourseQuery
 from airflow_provider_lms.lms.errors import LmsInvalidValue
 from airflow_provider_lms.lms.ispring.client import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.listings.results import COMPLETION_STATUSES, CourseResult, ResultFilters
@@ -54,6 +54,10 @@ class _AccountGroup:
     user_statuses: tuple[str, ...]
     blocked: bool
 
+    @property
+    def name(self) -> str:
+        return "blocked" if self.blocked else "active"
+
     def progress(self, row: CourseResult) -> LearnerProgress:
         return LearnerProgress(
             learner_id=row.user_id,
@@ -79,22 +83,22 @@ class ISpringCourseReader:
 
     :param client: the account to read; it is closed with the reader.
     :param query: what to read.
+    :param memory: what earlier readers of the same course have learned, and where this one notes what it learns.
     :raises ValueError: a field of the query is invalid.
     """
 
-    def __init__(self, client: ISpringLearnClient, query: ISpringCourseQuery) -> None:
+    def __init__(
+        self, client: ISpringLearnClient, query: ISpringCourseQuery, memory: CourseMemory | None = None
+    ) -> None:
         self._client = client
         self._course = parse_id("course_id", query.course_id)
-        self._course_exists = False
         self._filters: ResultFilters = {
             "course_ids": self._course,
             "department_ids": query.department_ids,
             "access_date": query.access_date,
         }
         client.count_requests(**self._filters)  # checks the filters; sends nothing
-        self._least_pages = {_ACTIVE: 1, _BLOCKED: 1}
-        self._unknown: set[str] = set()
-        self._rounds = 0
+        self._memory = CourseMemory() if memory is None else memory
 
     def close(self) -> None:
         """Close the connections to the LMS."""
@@ -107,17 +111,17 @@ class ISpringCourseReader:
         :param again: ask again for user ids that the LMS did not know.
         :raises LmsNotFound: there is no such course.
         """
-        if again or self._rounds % _ROUNDS_BETWEEN_SEARCHES == 0:
-            self._unknown.clear()
-        self._rounds += 1
+        if again or self._memory.readings % _ROUNDS_BETWEEN_SEARCHES == 0:
+            self._memory.unknown_ids.clear()
+        self._memory.readings += 1
         progress = yield from self._progress(_ACTIVE, learners)
         rest = None if learners is None else _not_found(learners, progress)
         if rest is None or any(rest.values()):
             progress += yield from self._progress(_BLOCKED, rest)
-        if not progress and not self._course_exists:
+        if not progress and not self._memory.exists:
             # iSpring answers for an unknown course as for one in which nobody is.
             yield ListingRequest(lambda _: self._client.known_course(self._course), lambda row: row)
-        self._course_exists = True
+        self._memory.exists = True
         self._client.report_drift()
         return CourseSnapshot(progress)
 
@@ -128,11 +132,11 @@ class ISpringCourseReader:
             return result.kept
         by_ids = _by_ids(whole_course, learners)
         requests = sum(self._client.count_requests(**filters) for filters in by_ids)
-        if requests > 1 and self._least_pages[group] <= requests:
+        if requests > 1 and self._memory.least_pages.get(group.name, 1) <= requests:
             result = yield self._request(group, whole_course, max_pages=requests)
             if result.complete:
                 return result.kept
-            self._least_pages[group] = requests + 1
+            self._memory.least_pages[group.name] = requests + 1
         kept: list[LearnerProgress] = []
         for filters in by_ids:
             try:
@@ -148,7 +152,7 @@ class ISpringCourseReader:
     ) -> ListingRequest[LearnerProgress]:
         def pages(start: str | None) -> Iterator[Page[CourseResult]]:
             return self._client.course_results(
-                **filters, on_unknown_user="skip", unknown_users=self._unknown, start=start
+                **filters, on_unknown_user="skip", unknown_users=self._memory.unknown_ids, start=start
             )
 
         return ListingRequest(pages, group.progress, max_pages)

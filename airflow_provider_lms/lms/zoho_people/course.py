@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
 from airflow_provider_lms.lms.course.progress import (
@@ -14,7 +15,7 @@ from airflow_provider_lms.lms.course.progress import (
     StatusMeanings,
 )
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
-from airflow_provider_lms.lms.course.readers import CourseQuery
+from airflow_provider_lms.lms.course.readers import CourseMemory, CourseQuery
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids
 from airflow_provider_lms.lms.zoho_people.batches import batches_flow
@@ -28,6 +29,9 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 STATUSES = StatusMeanings(completed=("completed", "complete"))
 """What Zoho's words mean. Only these are known to mean completed, and no other word is documented."""
+
+_LEARNERS = "learners"
+"""The name of the listings of all learners, together, in what a reader remembers."""
 
 _DECISIVE = {"completionStatus", "completionPercentage"}
 """The fields that say whether a course is completed."""
@@ -54,6 +58,21 @@ class ZohoPeopleCourseQuery(CourseQuery, frozen=True, kw_only=True, omit_default
     max_seconds: float | None = None
 
 
+@dataclass(frozen=True)
+class _RowsOfBatch:
+    """What was read of a batch; None is a course without batches."""
+
+    batch: str | None
+    rows: list[CourseProgress] = field(default_factory=list)
+    complete: bool = False
+
+    def by_learner(self) -> dict[str, list[CourseProgress]]:
+        found: dict[str, list[CourseProgress]] = {}
+        for row in self.rows:
+            found.setdefault(row.learner_id, []).append(row)
+        return found
+
+
 class ZohoPeopleCourseReader:
     """Reads a course again and again.
 
@@ -62,10 +81,13 @@ class ZohoPeopleCourseReader:
 
     :param client: the account to read; it is closed with the reader.
     :param query: what to read.
+    :param memory: what earlier readers of the same course have learned, and where this one notes what it learns.
     :raises ValueError: a field of the query is invalid.
     """
 
-    def __init__(self, client: ZohoPeopleClient, query: ZohoPeopleCourseQuery) -> None:
+    def __init__(
+        self, client: ZohoPeopleClient, query: ZohoPeopleCourseQuery, memory: CourseMemory | None = None
+    ) -> None:
         self._client = client
         self._course = parse_id("course_id", query.course_id)
         self._batch = None if query.batch_id is None else parse_id("batch_id", query.batch_id)
@@ -73,8 +95,7 @@ class ZohoPeopleCourseReader:
         self._types = parse_entity_types("entity_types", query.entity_types)
         self._completed = frozenset(parse_ids("completed_statuses", query.completed_statuses) or ())
         self._max_seconds = query.max_seconds
-        self._least_pages = 1
-        self._populated = False
+        self._memory = CourseMemory() if memory is None else memory
 
     def close(self) -> None:
         """Close the connections to the LMS."""
@@ -97,7 +118,7 @@ class ZohoPeopleCourseReader:
             rows = [row for row in rows if row.learner_id in wanted]
         self._client.report_drift()
         if not self._by_entities:
-            return CourseSnapshot(map(_progress, rows), populated=self._populated)
+            return CourseSnapshot(map(_progress, rows), populated=self._memory.populated)
         self._check_cost(len(rows) * len(self._types))
         progress, rejection = [], None
         for row in rows:
@@ -109,20 +130,26 @@ class ZohoPeopleCourseReader:
                 progress.append(LearnerProgress(row.learner_id, done=done))
         if rejection is not None and not progress:
             raise rejection
-        return CourseSnapshot(progress, populated=self._populated)
+        return CourseSnapshot(progress, populated=self._memory.populated)
 
     def _rows(self, batches: list[str | None], named: tuple[str, ...] | None) -> _Rows:
         max_pages = None if named is None or self._by_entities else len(named) * len(batches)
-        if max_pages is None or self._least_pages <= max_pages:
-            everybody: list[CourseProgress] = []
-            complete = yield from self._read_everybody(batches, max_pages, everybody)
-            self._populated = self._populated or bool(everybody)
+        read: list[_RowsOfBatch] = []
+        if max_pages is None or self._memory.least_pages.get(_LEARNERS, 1) <= max_pages:
+            complete = yield from self._read_everybody(batches, max_pages, read)
+            self._memory.populated = self._memory.populated or any(each.rows for each in read)
             if complete:
-                return everybody
-            self._least_pages = (max_pages or 0) + 1
+                return [row for each in read for row in each.rows]
+            self._memory.least_pages[_LEARNERS] = (max_pages or 0) + 1
         rows: list[CourseProgress] = []
+        by_learner = {each.batch: each.by_learner() for each in read}
+        ended = {each.batch for each in read if each.complete}
         for learner in named or ():
             for batch in batches:
+                found = by_learner.get(batch, {}).get(learner, [])
+                if found or batch in ended:
+                    rows += found
+                    continue
                 try:
                     result = yield self._request(batch, learner_id=learner)
                 except UNKNOWN_ID:
@@ -131,7 +158,7 @@ class ZohoPeopleCourseReader:
         return rows
 
     def _read_everybody(
-        self, batches: list[str | None], max_pages: int | None, rows: list[CourseProgress]
+        self, batches: list[str | None], max_pages: int | None, read: list[_RowsOfBatch]
     ) -> _IsComplete:
         """Append everybody's rows; return whether these are all, since at most ``max_pages`` are read."""
         pages = 0
@@ -139,7 +166,7 @@ class ZohoPeopleCourseReader:
             if pages == max_pages:
                 return False
             result = yield self._request(batch, None if max_pages is None else max_pages - pages)
-            rows += result.kept
+            read.append(_RowsOfBatch(batch, result.kept, result.complete))
             pages += result.pages
             if not result.complete:
                 return False
