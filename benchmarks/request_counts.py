@@ -2,6 +2,7 @@
 
 The simulated account is a tenth of one with 10,000 learners and 200 courses, and so are iSpring Learn's pages (100 rows
 in place of 1,000). So a listing of learners or of one course takes as many requests as with the larger account.
+``--learners 10000 --courses 200`` takes the larger account itself, with pages of 1,000 rows.
 """
 
 from __future__ import annotations
@@ -14,14 +15,24 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator.ispring_rows import certificate_of
 from airflow_provider_lms.simulator.vendor import Vendor
+from airflow_provider_lms.simulator.world import Result
 
-ISPRING_ROWS = 100
 FEW = 10
-"""So many learners are named to a sensor."""
+"""So many learners are named to a sensor, and so many courses have results."""
+
+
+class _Account(World):
+    """An account with results only in the courses that are read: those of 200 courses would take 3.6 GB."""
+
+    @cached_property
+    def module_results(self) -> tuple[Result, ...]:
+        return World(users=self.users, courses=FEW, blocked=self.blocked).module_results
 
 
 @dataclass(frozen=True)
@@ -46,16 +57,17 @@ def main() -> int:
     options = parser.parse_args()
     table = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the log is no part of the table
-    world = World(users=options.learners, courses=options.courses)
+    # Each of iSpring's listings of one course has ten pages, whatever the account's size.
+    world, rows = _Account(users=options.learners, courses=options.courses), options.learners // 10
     with Simulator(world) as lms, tempfile.TemporaryDirectory() as folder:
         lms.zoho.limits.requests = 1_000_000
         os.environ["AIRFLOW_HOME"] = f"{folder}/airflow"
         ispring = lms.connection()
-        ispring.setdefault("extra", {})["page_size"] = ISPRING_ROWS
+        ispring.setdefault("extra", {})["page_size"] = rows
         os.environ["AIRFLOW_CONN_ISPRING_LEARN_DEFAULT"] = json.dumps(ispring)
         os.environ["AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT"] = json.dumps(lms.connection("zoho_people"))
         for title, vendor, cases in (
-            ("iSpring Learn", lms.ispring, _ispring(lms)),
+            ("iSpring Learn", lms.ispring, _ispring(lms, rows)),
             ("Zoho People", lms.zoho, _zoho(lms)),
         ):
             print(f"{title}:\n\n| | requests | minimum | ratio | the minimum |\n|---|---|---|---|---|", file=table)
@@ -78,20 +90,20 @@ def _pages(rows: int, size: int) -> int:
     return max(1, -(-rows // size))
 
 
-def _ispring(lms: Simulator) -> Iterator[Case]:
+def _ispring(lms: Simulator, size: int) -> Iterator[Case]:
     from airflow_provider_lms.operators import ispring as operators
     from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 
     world = lms.world
     learners, courses = world.users, [each.id for each in lms.ispring.courses]
     course, users = courses[0], [each.id for each in lms.ispring.users]
-    of_course, modules = _pages(learners, ISPRING_ROWS), world.modules
+    of_course, modules = _pages(learners, size), world.modules
 
     def reads(operator: Any, **parameters: Any) -> Callable[[str], object]:
         return lambda folder: operator(task_id="t", output_path=folder, **parameters).execute({})
 
     some = courses[:FEW]
-    of_some = _pages(learners * FEW, ISPRING_ROWS)
+    of_some = _pages(learners * FEW, size)
     yield Case("ISpringUsersOperator", reads(operators.ISpringUsersOperator), of_course, "full pages")
     yield Case("ISpringDepartmentsOperator", reads(operators.ISpringDepartmentsOperator), 1, "one page")
     yield Case("ISpringCoursesOperator", reads(operators.ISpringCoursesOperator), 1, "one page")
@@ -106,7 +118,7 @@ def _ispring(lms: Simulator) -> Iterator[Case]:
         ("ISpringCourseResultsOperator", operators.ISpringCourseResultsOperator, learners),
         ("ISpringModuleResultsOperator", operators.ISpringModuleResultsOperator, learners * modules),
     ):
-        one, several = _pages(rows, ISPRING_ROWS), _pages(rows * FEW, ISPRING_ROWS)
+        one, several = _pages(rows, size), _pages(rows * FEW, size)
         yield Case(f"{name}, 1 course", reads(operator, course_ids=course), one, "full pages")
         yield Case(f"{name}, {FEW} courses", reads(operator, course_ids=some), several, "full pages")
         yield Case(
@@ -122,6 +134,33 @@ def _ispring(lms: Simulator) -> Iterator[Case]:
         "full pages; more if the ids do not fit into one URL",
     )
 
+    named = users[:FEW]
+    certificates = [each for each in lms.ispring.results() if each.user.id in named and certificate_of(each)]
+    yield Case(
+        f"ISpringCertificatesOperator, {FEW} learners",
+        reads(operators.ISpringCertificatesOperator, learner_ids=named),
+        _pages(FEW * FEW, size) + len(certificates),
+        "the enrollments in full pages, and one for each certificate",
+    )
+    yield Case(
+        "ISpringListingOperator, course_results of 1 course",
+        reads(operators.ISpringListingOperator, listing="course_results", filters={"course_ids": [course]}),
+        of_course,
+        "full pages",
+    )
+    yield Case(
+        "ISpringListingOperator, group_members",
+        reads(operators.ISpringListingOperator, listing="group_members"),
+        1 + len(world.groups),
+        "the groups, and one for each",
+    )
+    yield Case(
+        "ISpringListingOperator, training_sessions",
+        reads(operators.ISpringListingOperator, listing="training_sessions"),
+        1 + len(courses) + len(world.trainings),
+        "the courses, the modules of each, and one for each training",
+    )
+
     def sensor(**parameters: Any) -> ISpringCourseCompletionSensor:
         return ISpringCourseCompletionSensor(task_id="t", course_id=course, **parameters)
 
@@ -131,7 +170,7 @@ def _ispring(lms: Simulator) -> Iterator[Case]:
         "ISpringCourseCompletionSensor",
         "user_ids",
         users,
-        _pages(learners - world.blocked, ISPRING_ROWS) + _pages(world.blocked, ISPRING_ROWS),
+        _pages(learners - world.blocked, size) + _pages(world.blocked, size),
         1,
         pages="full pages of the active learners, and of the others",
         pages_of_few="one page",
@@ -201,6 +240,41 @@ def _zoho(lms: Simulator) -> Iterator[Case]:
             "the batches, the learners in full pages, and one for each learner and type",
         )
 
+    plans, of_plan = zoho.rows.plans(), zoho.rows.learners_of_plan(0)
+    plan = str(plans[0]["planId"])
+    in_plans = {each.id for number in range(len(plans)) for each in zoho.rows.learners_of_plan(number)}
+    in_plan = len(zoho.rows.plan_courses(of_plan[0], 0))
+    yield Case(
+        "ZohoPeopleLearningPlanProgressOperator, 1 plan",
+        reads(operators.ZohoPeopleLearningPlanProgressOperator, plan_ids=plan),
+        1 + len(of_plan),
+        "the plan's learners, and one for each",
+    )
+    yield Case(
+        f"ZohoPeopleLearningPlanProgressOperator, all {len(plans)} plans",
+        reads(operators.ZohoPeopleLearningPlanProgressOperator),
+        1 + len(plans) + len(in_plans),
+        "the plans, the learners of each, and one for each learner",
+    )
+    yield Case(
+        "ZohoPeopleListingOperator, learning_plan_courses of 1 plan",
+        reads(operators.ZohoPeopleListingOperator, listing="learning_plan_courses", filters={"plan_ids": plan}),
+        1 + len(of_plan) * _pages(in_plan, 100),
+        "the plan's learners, and for each of them the courses in pages of 100",
+    )
+    yield Case(
+        "ZohoPeopleListingOperator, course_progress of a self-paced course",
+        reads(operators.ZohoPeopleListingOperator, listing="course_progress", filters={"course_id": plain.id}),
+        of_plain,
+        "full pages",
+    )
+    yield Case(
+        "ZohoPeopleListingOperator, sessions",
+        reads(operators.ZohoPeopleListingOperator, listing="sessions"),
+        listed + len(zoho.courses) + sum(len(each.batches) for each in mixed),
+        "the courses, the batches of each, and one for each batch",
+    )
+
     zoho.finish(zoho.world.learners(plain, None)[0], plain)
 
     def sensor(**parameters: Any) -> ZohoPeopleCourseCompletionSensor:
@@ -248,7 +322,8 @@ def _sensors(
     :param extra: requests of each reading before these.
     :param pages: what the requests for the whole course are, and ``pages_of_few`` those for a few learners.
     """
-    open_for_few = {ids: learners[:FEW], "required_share": 1.0}
+    # Spread over the course, as they are in reality.
+    open_for_few = {ids: learners[:: len(learners) // FEW][:FEW], "required_share": 1.0}
 
     def poke(**parameters: Any) -> Callable[[str], object]:
         return lambda _: sensor(**parameters).poke({})

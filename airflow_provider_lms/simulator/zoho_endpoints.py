@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from airflow_provider_lms.simulator.exchange import Reply, Request
@@ -104,11 +105,22 @@ class ZohoEndpoints(Vendor):
         ]
 
     def _page(
-        self, request: Request, name: str, rows: Sequence[dict[str, Any]], *, size: int | None = None, **more: Any
+        self,
+        request: Request,
+        name: str,
+        rows: Sequence[Any],
+        *,
+        size: int | None = None,
+        row: Callable[[Any], dict[str, Any]] = dict,
+        **more: Any,
     ) -> dict[str, Any]:
+        """A page of rows.
+
+        :param row: makes one; it is called only for those on the page.
+        """
         start = _number(request, "startIndex", 0)
-        end = start + min(self.page_size, size or self.page_size)
-        page = {"code": 200, **more, name: list(rows[start:end]), "message": "success"}
+        end = start + (self.page_size if size is None else size)
+        page = {"code": 200, **more, name: [row(each) for each in rows[start:end]], "message": "success"}
         return page | {"hasMoreRecords": end < len(rows)}
 
     def _courses(self, request: Request) -> dict[str, Any]:
@@ -216,8 +228,7 @@ class ZohoEndpoints(Vendor):
     def _learners_of_course(self, request: Request, course_id: str, batch_id: str | None) -> dict[str, Any]:
         course = self._course(course_id)
         learners = self.world.learners(course, self._batch(course, batch_id))
-        rows = [self.world.course_progress(course, learner) for learner in learners]
-        return self._page(request, "courseProgress", rows)
+        return self._page(request, "courseProgress", learners, row=partial(self.world.course_progress, course))
 
     def _courses_of_learner(self, request: Request, learner_id: str) -> dict[str, Any]:
         rows = [
@@ -238,7 +249,9 @@ class ZohoEndpoints(Vendor):
         return self._page(request, "trainers", self.rows.trainers(status)) | {"code": "200"}
 
     def _plans(self, request: Request) -> dict[str, Any]:
-        return self._page(request, "learningPlans", self.rows.plans(), size=_number(request, "limit", 1))
+        return self._page(
+            request, "learningPlans", self.rows.plans(), size=min(_number(request, "limit", 1), self.page_size)
+        )
 
     def _plan_learners(self, request: Request, plan_id: str) -> dict[str, Any]:  # noqa: ARG002
         return {"code": 200, "learners": self.rows.plan_learners(self._plan(plan_id)), "message": "success"}
@@ -253,7 +266,9 @@ class ZohoEndpoints(Vendor):
         size = _number(request, "Limit", 25)
         if not 25 <= size <= 100:
             raise _bad_value()
-        return self._page(request, "courseProgress", self.rows.plan_courses(learner, plan), size=size)
+        rows = self.rows.plan_courses(learner, plan)
+        # Where a test has made pages smaller, these are smaller as well.
+        return self._page(request, "courseProgress", rows, size=size * self.page_size // 25)
 
     def _employees(self, request: Request) -> dict[str, Any]:
         start, size = _number(request, "sIndex", 1) - 1, _number(request, "limit", 200)

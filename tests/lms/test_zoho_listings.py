@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from airflow_provider_lms.lms.errors import LmsBrokenPage, LmsNotFound, LmsPermissionError
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.zoho_rows import PLANS
 from airflow_provider_lms.simulator.zoho_world import Course
 
@@ -226,6 +227,15 @@ def test_the_courses_of_given_plans(lms: Simulator, zoho: ZohoPeopleClient) -> N
     assert {row["planId"] for row in rows} == {plan}
     assert {row["learnerId"] for row in rows} == learners
     assert len(rows) == 2 * len(learners)
+
+
+def test_the_courses_of_a_plan_come_100_at_a_time(connect_zoho: Callable[..., ZohoPeopleClient]) -> None:
+    with Simulator(World(users=4, courses=60)) as lms:
+        learner, plan = lms.zoho.rows.learners_of_plan(0)[0], str(lms.zoho.rows.plans()[0]["planId"])
+        rows = rows_of(connect_zoho(lms), "learning_plan_courses", learner_id=learner.id, plan_id=plan)
+        assert len(rows) == 40
+        (call,) = [each for each in lms.zoho.calls if each.call.endswith("/courses/progress")]
+        assert call.first("Limit") == "100"
 
 
 def test_learners_of_a_plan_may_be_called_members(lms: Simulator, zoho: ZohoPeopleClient) -> None:

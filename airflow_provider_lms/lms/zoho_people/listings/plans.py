@@ -142,6 +142,8 @@ LEARNING_PLAN_COURSES = Listing(
     pager=PAGES,
     envelope=envelope("courseProgress", "courses"),
     key=("learner_id", "plan_id", "course_id", "batch_id"),
+    # The most that Zoho documents, where it sends 25 otherwise.
+    params=(("Limit", "100"),),
     path_ids=(LEARNER, PLAN),
     aliases={"courseId": "id", "courseName": "name", "courseType": "type"},
     parent=Parent(LEARNING_PLAN_LEARNERS, {"learner_id": "learner_id", "plan_id": "plan_id"}),
