@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from airflow_provider_lms.lms.course.evaluation import Evaluation, evaluate
 from airflow_provider_lms.lms.course.progress import CourseSnapshot, LearnerIds, LearnerProgress
 from airflow_provider_lms.lms.course.read_flow import run_flow
 from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseReader
+from airflow_provider_lms.lms.course.reading import CourseReading, reading_flow
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.course import STATUSES, ISpringCourseQuery, ISpringCourseReader
@@ -28,6 +30,7 @@ from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.faults import Fault
 from airflow_provider_lms.simulator.world import DONE
+from airflow_provider_lms.testing import FakeClock, fake_clock
 
 COURSE_RESULTS = "GET /learners/results"
 NOBODY = str(uuid.UUID(int=404))
@@ -444,6 +447,96 @@ def test_all_mandatory_entities_are_to_be_completed(
     evaluation = read(reader, wanted)
     assert (evaluation.completed if done else evaluation.pending) == [learner.id]
     assert [call.first("entityType") for call in lms.zoho.calls if call.call.endswith("/progress")] == ["1", "0"]
+
+
+class Details:
+    """Reads a course by its entities again and again, and tells whose entities were read."""
+
+    def __init__(self, lms: Simulator, client: ZohoPeopleClient, **options: Any) -> None:
+        self.course = lms.zoho.courses[1]
+        self.batch = self.course.batches[0]
+        self.people = lms.zoho.world.learners(self.course, self.batch)
+        self.learners = [learner.id for learner in self.people]
+        query = ZohoPeopleCourseQuery(
+            course_id=self.course.id,
+            batch_id=self.batch.id,
+            measure="entity_progress",
+            entity_types=("online_tests",),
+            **options,
+        )
+        self.statuses = ["completed", "notstarted", "notstarted"]
+        """What Zoho tells of the learners' entities. Their progress in the course does not depend on it."""
+        self._reader = ZohoPeopleCourseReader(client, query)
+        self._lms = lms
+        for number in range(3):
+            lms.zoho.fail(self.call(number), partial(self._answer, number), times=1_000)
+
+    def _answer(self, number: int, request: Request, reply: Reply) -> Reply:
+        return entities({"status": self.statuses[number]})(request, reply)
+
+    def call(self, number: int) -> str:
+        course, learner = f"/api/v1/courses/{self.course.id}/batches/{self.batch.id}", self.learners[number]
+        return f"GET {course}/learners/{learner}/progress"
+
+    def read(self, *, again: bool = False) -> CourseReading:
+        self._lms.zoho.requests.clear()
+        return run_flow(reading_flow(self._reader, {"learner_id": frozenset(self.learners)}, again=again))
+
+    def asked(self) -> list[int]:
+        calls = [request.call for request in self._lms.zoho.requests]
+        return [number for number in range(len(self.learners)) if self.call(number) in calls]
+
+
+@pytest.fixture
+def details(
+    lms: Simulator, connect_zoho: Callable[..., ZohoPeopleClient], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Details, FakeClock]]:
+    # So few that they fit on one page: then a single reading may be enough for a verdict.
+    monkeypatch.setattr(lms.zoho.world, "everyone", lms.zoho.world.everyone[:6])
+    with fake_clock() as clock:
+        found = Details(lms, connect_zoho(lms), max_seconds=600)
+        assert found.read().evaluate(zoho_criteria(named=tuple(found.learners))).outcome == "open"
+        assert found.asked() == [0, 1, 2]
+        yield found, clock
+
+
+def test_entities_are_not_read_again_while_nothing_shows_a_change(details: tuple[Details, FakeClock]) -> None:
+    found, _ = details
+    evaluation = found.read().evaluate(zoho_criteria(named=tuple(found.learners)))
+    assert (evaluation.outcome, evaluation.completed) == ("open", found.learners[:1])
+    assert found.asked() == []
+
+
+def test_entities_of_who_has_changed_are_read_again(lms: Simulator, details: tuple[Details, FakeClock]) -> None:
+    found, _ = details
+    lms.zoho.finish(found.people[1], found.course)
+    found.read()
+    assert found.asked() == [1]
+
+
+def test_entities_of_who_has_not_completed_them_are_read_each_hour(details: tuple[Details, FakeClock]) -> None:
+    found, clock = details
+    asked = []
+    for _ in range(13):  # two hours and ten minutes
+        clock.advance(600)
+        found.read()
+        asked.append(found.asked())
+    read_again = [number for number, each in enumerate(asked, start=1) if each]
+    assert read_again == [6, 12]
+    assert asked[5] == [1, 2]
+
+
+def test_no_verdict_rests_on_what_was_found_earlier(details: tuple[Details, FakeClock]) -> None:
+    found, _ = details
+    lenient = zoho_criteria(named=tuple(found.learners), count=1)
+    reading = found.read()
+    assert reading.evaluate(lenient).outcome == "met"
+    assert reading.needs_confirmation(lenient)
+    # A mark was corrected, which Zoho's progress in the course does not show.
+    found.statuses[0] = "notstarted"
+    second = found.read(again=True)
+    assert found.asked() == [0, 1, 2]
+    assert reading.confirmed_by(second).evaluate(lenient).outcome == "open"
 
 
 def test_other_words_for_a_completed_entity(lms: Simulator, zoho: ZohoPeopleClient) -> None:

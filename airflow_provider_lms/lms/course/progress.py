@@ -105,6 +105,7 @@ class CourseSnapshot:
     :param progress: every learner's, for all enrollments.
     :param populated: whether the course is known to have learners, whether or not they are in ``progress``.
     :param checked_at: when it was read.
+    :param remembered: whether some of it was found earlier, and not now.
     """
 
     def __init__(
@@ -113,7 +114,9 @@ class CourseSnapshot:
         *,
         populated: bool | None = None,
         checked_at: datetime | None = None,
+        remembered: bool = False,
     ) -> None:
+        self.remembered = remembered
         self.checked_at = (checked_at or clock.utcnow()).replace(microsecond=0)
         self._all = list(progress)
         self._by_kind: dict[IdKind, dict[str, list[LearnerProgress]]] = {}

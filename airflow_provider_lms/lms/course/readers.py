@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -31,6 +31,19 @@ class CompletionsQuery(CourseQuery, frozen=True, kw_only=True, omit_defaults=Tru
     completed_statuses: tuple[str, ...] | None = None
 
 
+class Finding(NamedTuple):
+    """What a reading has found of a learner.
+
+    :param state: the learner's state at that time, by which one can tell whether it is worth looking again.
+    :param done: whether they had completed the course.
+    :param found_at: when, in seconds of a clock that never goes back.
+    """
+
+    state: bytes
+    done: bool
+    found_at: float
+
+
 @dataclass
 class CourseMemory:
     """What a reader has learned about a course. With it, the next reader need not learn it again.
@@ -40,6 +53,7 @@ class CourseMemory:
     :param populated: whether the course is known to have had learners.
     :param unknown_ids: learners' ids that the LMS has rejected. So this must not be stored anywhere.
     :param readings: how often the course was read.
+    :param findings: what was found of learners who are read one by one, by a name for each of them.
     """
 
     least_pages: dict[str, int] = field(default_factory=dict)
@@ -47,6 +61,7 @@ class CourseMemory:
     populated: bool = False
     unknown_ids: set[str] = field(default_factory=set)
     readings: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
 
 
 class CourseReader(Protocol):
@@ -56,7 +71,8 @@ class CourseReader(Protocol):
         """Read the progress of learners.
 
         :param learners: those that matter; None is everybody.
-        :param again: ask again for learners whom the LMS did not know.
+        :param again: a verdict may rest on this reading: ask again for learners whom the LMS did not know, and rely on
+            nothing that was found before.
         """
 
     def close(self) -> None:

@@ -58,7 +58,8 @@ class CourseReading:
     def needs_confirmation(self, criteria: Criteria) -> bool:
         """Whether the verdict would end the waiting, and one reading is not enough for it."""
         evaluation = self.evaluate(criteria)
-        is_sure = self._one_page and not evaluation.missing and not evaluation.no_id_matched
+        is_fresh = self._one_page and not self._snapshot.remembered
+        is_sure = is_fresh and not evaluation.missing and not evaluation.no_id_matched
         return evaluation.outcome != "open" and not self._readings and not is_sure
 
     def confirmed_by(self, second: CourseReading) -> CourseReading:
@@ -79,7 +80,7 @@ def reading_flow(reader: CourseReader, learners: LearnerIds | None, *, again: bo
     """Read a course.
 
     :param learners: those that matter; None is everybody.
-    :param again: this is the second reading: learners whom the LMS did not know are asked for again.
+    :param again: this is the second reading. It relies on nothing that was found before.
     """
     snapshot, listings = yield from observed(reader.read_flow(learners, again=again))
     return CourseReading(snapshot, one_page=listings.pages <= 1, consistent=listings.consistent, again=again)

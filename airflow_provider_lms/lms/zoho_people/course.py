@@ -7,6 +7,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+import msgspec
+
+from airflow_provider_lms import clock
 from airflow_provider_lms.lms.course.progress import (
     LEARNER_ID,
     CourseSnapshot,
@@ -15,7 +18,7 @@ from airflow_provider_lms.lms.course.progress import (
     StatusMeanings,
 )
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
-from airflow_provider_lms.lms.course.readers import CourseMemory, CourseQuery
+from airflow_provider_lms.lms.course.readers import CourseMemory, CourseQuery, Finding
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids
 from airflow_provider_lms.lms.zoho_people.batches import batches_flow
@@ -32,6 +35,10 @@ STATUSES = StatusMeanings(completed=("completed", "complete"))
 
 _LEARNERS = "learners"
 """The name of the listings of all learners, together, in what a reader remembers."""
+
+_LONGEST_TRUST = 3_600.0
+"""Seconds for which a learner who has not completed the course is trusted not to have, if nothing else shows a change.
+A mark that is corrected, for example, need not change the progress in the course."""
 
 _DECISIVE = {"completionStatus", "completionPercentage"}
 """The fields that say whether a course is completed."""
@@ -101,11 +108,14 @@ class ZohoPeopleCourseReader:
         """Close the connections to the LMS."""
         self._client.close()
 
-    def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:  # noqa: ARG002
+    def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:
         """Read the progress of learners.
 
         :param learners: those that matter; None is everybody.
-        :param again: makes no difference: Zoho is asked for every learner each time.
+        With ``entity_progress``, a learner's entities are not read again as long as their progress in the course stays
+        the same: at most for an hour if they have not completed it.
+
+        :param again: read the entities of all learners.
         :raises ValueError: ``entity_progress`` takes longer than ``max_seconds``.
         """
         named = None if learners is None else tuple(learners.get(LEARNER_ID, ()))
@@ -120,17 +130,30 @@ class ZohoPeopleCourseReader:
         if not self._by_entities:
             return CourseSnapshot(map(_progress, rows), populated=self._memory.populated)
         self._check_cost(len(rows) * len(self._types))
-        progress, rejection = [], None
+        findings: dict[str, Finding] = {}
+        rejection, remembered = None, False
         for row in rows:
+            name, state = f"{row.batch_id or ''}/{row.learner_id}", msgspec.json.encode(row, order="deterministic")
+            finding = None if again else self._recall(name, state)
+            remembered = remembered or finding is not None
             try:
-                done = yield from self._entities_done(row)
+                found_at = clock.monotonic()
+                findings[name] = finding or Finding(state, (yield from self._entities_done(row)), found_at)
             except UNKNOWN_ID as error:
                 rejection = error  # the learner may have left the course meanwhile
-            else:
-                progress.append(LearnerProgress(row.learner_id, done=done))
-        if rejection is not None and not progress:
+        if rejection is not None and not findings:
             raise rejection
-        return CourseSnapshot(progress, populated=self._memory.populated)
+        self._memory.findings |= findings
+        progress = [LearnerProgress(name.partition("/")[2], done=finding.done) for name, finding in findings.items()]
+        return CourseSnapshot(progress, populated=self._memory.populated, remembered=remembered)
+
+    def _recall(self, name: str, state: bytes) -> Finding | None:
+        """What was found of a learner before, unless it is worth looking again by the next reading."""
+        finding = self._memory.findings.get(name)
+        if finding is None or finding.state != state:
+            return None
+        next_reading = clock.monotonic() + (self._max_seconds or 0.0)
+        return finding if finding.done or next_reading - finding.found_at <= _LONGEST_TRUST else None
 
     def _rows(self, batches: list[str | None], named: tuple[str, ...] | None) -> _Rows:
         max_pages = None if named is None or self._by_entities else len(named) * len(batches)
