@@ -1,7 +1,8 @@
 """What processes share of an account: its rate limit, its lock and its access token."""
 
 from airflow_provider_lms.coordination.rate_limiter import SharedRateLimiter
-from airflow_provider_lms.coordination.store import CoordinationError, MemoryStore, Store
+from airflow_provider_lms.coordination.store import MemoryStore, Store
 from airflow_provider_lms.coordination.tokens import SharedTokens
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
 __all__ = ["CoordinationError", "MemoryStore", "SharedRateLimiter", "SharedTokens", "Store"]

@@ -14,7 +14,8 @@ from typing import TypeVar
 import tenacity
 
 from airflow_provider_lms import clock
-from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Store, StoredState
+from airflow_provider_lms.coordination.store import KEEP_SECONDS, Store, StoredState
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class LocalStore(Store):
         self._path = path
         self._mutex = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._opened_file: tuple[int, int] | None = None
 
     def _get(self, key: str) -> StoredState:
         def read(connection: sqlite3.Connection) -> StoredState:
@@ -93,13 +95,29 @@ class LocalStore(Store):
 
     def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._mutex:
+            if self._connection is not None and self._file_id() != self._opened_file:
+                # Somebody has deleted or replaced the file. Processes that went on with the old one would count apart.
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
                 self._connection = self._open()
+                self._opened_file = self._file_id()
                 weakref.finalize(self, self._connection.close)
             return work(self._connection)
 
+    def _file_id(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            # Left over from a file that was deleted. SQLite would take them for parts of the new one.
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         # Closing a file that is a database already would release the locks that this process has on it.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))

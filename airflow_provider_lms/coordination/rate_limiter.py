@@ -6,6 +6,7 @@ Why no library: see docs/coordination.md.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import uuid
 from contextlib import suppress
@@ -14,8 +15,11 @@ from itertools import accumulate
 
 import msgspec
 
-from airflow_provider_lms.coordination.store import DAY, CoordinationError, Store, seconds_until
-from airflow_provider_lms.lms.http.rate_limit import RateLimits, RetryAfter
+from airflow_provider_lms.coordination.known import Known
+from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, RetryAfter
+
+log = logging.getLogger(__name__)
 
 _DAY_STEP = 300.0
 # Clocks differ a little, and the LMS may count its window a little longer than its documentation says.
@@ -74,13 +78,22 @@ class Limit(msgspec.Struct, array_like=True, gc=False):
 
 
 class RateLimitState(msgspec.Struct):
-    """What the processes share about an account's requests. All times are the store's."""
+    """What the processes share about an account's requests. All times are the store's.
+
+    :param id: chosen at random when the state is new. A process that knows another id knows that the store has
+        forgotten what was there.
+    :param full_until: until when the window counts as full, since nobody knows what the LMS has counted in it.
+    :param is_recovered: whether some process has noticed that the store had forgotten.
+    """
 
     slots: list[Slot] = []
     queue: list[Place] = []
     day: list[DayCount] = []
     locked_until: float = 0.0
     limits: list[Limit] = []
+    id: str = ""
+    full_until: float = 0.0
+    is_recovered: bool = False
 
 
 class SharedRateLimiter:
@@ -92,15 +105,22 @@ class SharedRateLimiter:
 
     If the account has connections with different limits, all of its clients keep to all of them.
 
+    A store may forget, such as a Redis server that restarts without its data. A client that has used the state before
+    notices it. Then the window counts as full, and a lock that the client knows of holds on.
+
     :param store: what processes share.
     :param host: the API's host. Together with ``client_id`` it identifies the account.
     :param limits: the limits of the client's own connection.
+    :param host_store: keeps for later processes of this host what they need to notice that the store has forgotten.
     """
 
-    def __init__(self, store: Store, host: str, client_id: str, limits: RateLimits) -> None:
+    def __init__(
+        self, store: Store, host: str, client_id: str, limits: RateLimits, host_store: Store | None = None
+    ) -> None:
         self.limits = limits
         self._store = store
         self._key = "rate_limit:" + hashlib.sha256(f"{host}\n{client_id}".encode()).hexdigest()[:32]
+        self._known = Known(self._key, host_store)
         self._holder = _new_holder()
         self._has_limit = limits.requests is not None or limits.requests_per_day is not None
         self._grace = max(1.0, limits.window_seconds / 12)
@@ -123,31 +143,42 @@ class SharedRateLimiter:
             state, now = self._store.read(self._key, RateLimitState)
             if not any(limit.is_sound(now) for limit in state.limits):
                 return _locked(state, now)
-        not_now = self._store.change(self._key, RateLimitState, self._take)
+        not_now, state, now = self._store.change(self._key, RateLimitState, self._take)
+        self._known.note(state.id, seconds_until(state.locked_until, now))
         self._is_queued = not_now is not None
         return not_now
 
     def release(self) -> None:
         """Report that an acquired request is over, whatever its outcome.
 
-        :raises CoordinationError: the store cannot be used.
+        If the store cannot be used, the request counts for a window longer. Its response is not lost.
         """
         if self._holds_slot:
             self._holds_slot = False
-            self._store.change(self._key, RateLimitState, self._settle)
+            try:
+                self._store.change(self._key, RateLimitState, self._settle)
+            except CoordinationError as error:
+                log.warning("%s", error)
 
     def block(self, seconds: float | None) -> float:
         """Pause the account for all tasks; return the seconds taken.
 
+        If the store cannot be used, this client pauses the account as soon as it is back.
+
         :param seconds: length of the pause, at most a day; None takes the account's ``lock_seconds``.
-        :raises CoordinationError: the store cannot be used.
         """
         length = min(self.limits.lock_seconds if seconds is None else seconds, DAY)
 
         def lock(state: RateLimitState, now: float) -> None:
             state.locked_until = now + max(length, seconds_until(state.locked_until, now))
 
-        self._store.change(self._key, RateLimitState, lock)
+        is_stored = True
+        try:
+            self._store.change(self._key, RateLimitState, lock)
+        except CoordinationError as error:
+            is_stored = False
+            log.warning("%s Other tasks do not know of the lock yet.", error)
+        self._known.note_lock(length, is_stored=is_stored)
         return length
 
     def lock_seconds_left(self) -> float:
@@ -168,6 +199,7 @@ class SharedRateLimiter:
             state.locked_until = 0.0
 
         self._store.change(self._key, RateLimitState, unlock)
+        self._known.forget_lock()
 
     def cancel(self) -> None:
         """Leave the queue, so that nobody waits until the place is lost."""
@@ -180,14 +212,25 @@ class SharedRateLimiter:
             with suppress(CoordinationError):  # the place is lost by itself a little later
                 self._store.change(self._key, RateLimitState, leave)
 
-    def _take(self, state: RateLimitState, now: float) -> RetryAfter | None:
+    def _take(self, state: RateLimitState, now: float) -> tuple[RetryAfter | None, RateLimitState, float]:
         _drop_damaged(state, now)
         limits = self._limits_in_force(state, now)
+        self._recover(state, now, limits)
         state.day = [count for count in state.day if count.until + DAY > now]
         not_now = self._day_used_up(state, now, limits) or self._queue(state, now, limits)
         if not_now is None:
             self._count(state, now, limits)
-        return not_now
+        return not_now, state, now
+
+    def _recover(self, state: RateLimitState, now: float, limits: list[Limit]) -> None:
+        """See that a store that has forgotten does not lead to requests that the LMS does not allow."""
+        state.id = state.id or uuid.uuid4().hex
+        if self._known.id not in ("", state.id) and not state.is_recovered:
+            state.is_recovered = True
+            state.full_until = now + max((limit.span for limit in limits if limit.requests is not None), default=0.0)
+        lock = self._known.missing_lock(state.id)
+        if lock > seconds_until(state.locked_until, now):
+            state.locked_until = now + lock
 
     def _limits_in_force(self, state: RateLimitState, now: float) -> list[Limit]:
         """The limits of all connections that have used the account lately, with this client's own first."""
@@ -217,7 +260,7 @@ class SharedRateLimiter:
         state.queue = [place for place in state.queue if place.kept_until > now or place.holder == self._holder]
         holders = [place.holder for place in state.queue]
         ahead = holders.index(self._holder) if self._holder in holders else len(holders)
-        not_now = _locked(state, now) or self._window_full(state, now, ahead, limits)
+        not_now = _locked(state, now) or _forgotten(state, now) or self._window_full(state, now, ahead, limits)
         state.queue = state.queue[:ahead] + state.queue[ahead + 1 :]
         if not_now is not None:
             state.queue.insert(ahead, Place(self._holder, now + min(not_now.seconds, DAY) + self._grace))
@@ -297,6 +340,13 @@ def _drop_damaged(state: RateLimitState, now: float) -> None:
         slot.counted_at = min(slot.counted_at, now)
     state.queue = [place for place in state.queue if place.kept_until <= now + 2 * DAY]
     state.day = [count for count in state.day if count.until <= now + _DAY_STEP and count.requests > 0]
+
+
+def _forgotten(state: RateLimitState, now: float) -> RetryAfter | None:
+    left = seconds_until(state.full_until, now)
+    if not left:
+        return None
+    return RetryAfter(left, "what tasks share was lost, so nobody knows how many requests were sent lately")
 
 
 def _locked(state: RateLimitState, now: float) -> RetryAfter | None:

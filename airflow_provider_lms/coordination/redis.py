@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_lms.coordination.store import KEEP_SECONDS, CoordinationError, Store, StoredState
+from airflow_provider_lms.coordination.store import KEEP_SECONDS, Store, StoredState
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
 _PREFIX = "airflow-provider-lms:"
 _RESPONSE_SECONDS = 5.0

@@ -6,11 +6,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from airflow_provider_lms import clock
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
@@ -20,13 +21,6 @@ DAY = 86_400.0
 
 KEEP_SECONDS = 7 * 86_400
 """How long an unchanged state is kept: longer than any limit looks back."""
-
-
-class CoordinationError(Exception):
-    """The store that processes share cannot be used. Then no request is sent, since no other process would count it."""
-
-    transient: ClassVar[bool] = True
-    """As in :class:`~airflow_provider_lms.lms.errors.LmsError`: the store may be back soon."""
 
 
 @dataclass(frozen=True)

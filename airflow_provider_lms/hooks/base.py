@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_lms.connections.form import ConnectionType, FormField, LmsSettings
 from airflow_provider_lms.coordination import SharedRateLimiter, SharedTokens
 from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
-from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
+from airflow_provider_lms.hooks.coordination import host_store, shared_store, single_host_warning
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.client import LmsClient
 from airflow_provider_lms.lms.course.readers import (
@@ -205,7 +205,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
             tokens=SharedTokens(
                 store, (host_of(grant.url), host), client_id, secrets, bypass_cache=options.bypass_token_cache
             ),
-            rate_limiter=SharedRateLimiter(store, host, client_id, rate_limits(settings)),
+            rate_limiter=SharedRateLimiter(store, host, client_id, rate_limits(settings), host_store(store)),
             error_of=error_of,
             accept=accept,
             timeout=min(settings.timeout, options.max_timeout or settings.timeout),

@@ -34,10 +34,23 @@ def shared_store() -> Store:
     from airflow_provider_lms.coordination.local import LocalStore
 
     if url == "local":
-        return LocalStore(Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / _FILE)
+        return LocalStore(_local_file())
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and "%00" not in parts.path:
         return LocalStore(Path(unquote(parts.path)))
     raise CoordinationError(_EXPECTED)
+
+
+def host_store(store: Store) -> Store | None:
+    """Where processes of this host remember what a store on another host may forget; None if it is on this one."""
+    if not store.across_hosts:
+        return None
+    from airflow_provider_lms.coordination.local import LocalStore
+
+    return LocalStore(_local_file())
+
+
+def _local_file() -> Path:
+    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / _FILE
 
 
 def single_host_warning(store: Store) -> str | None:

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
 from airflow_provider_lms.lms.errors import LmsError
-from airflow_provider_lms.lms.http.retry import RetryPolicy
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
+from airflow_provider_lms.lms.http.retry import Failure, RetryPolicy
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.triggers.accounts import Account
 from airflow_provider_lms.triggers.threads import in_thread
@@ -21,7 +22,7 @@ _RETRY = RetryPolicy(max_wait=math.inf, outage_seconds=15.0)
 
 
 async def run_flow_async(
-    flow: ReadFlow[V], account: Account, on_long_wait: Callable[[LmsError], None] = lambda _: None
+    flow: ReadFlow[V], account: Account, on_long_wait: Callable[[Failure], None] = lambda _: None
 ) -> V:
     """Carry out a flow. After a limit, reading resumes at the page where it stopped.
 
@@ -51,7 +52,7 @@ async def run_flow_async(
 
 
 async def _read(
-    request: ListingRequest[Any], account: Account, on_long_wait: Callable[[LmsError], None]
+    request: ListingRequest[Any], account: Account, on_long_wait: Callable[[Failure], None]
 ) -> ListingResult[Any]:
     kept: list[Any] = []
     number, start, consistent = 0, None, True
@@ -61,7 +62,7 @@ async def _read(
         nonlocal pages
         try:
             return await account.run(_take_page, pages, request, kept)
-        except LmsError:
+        except (LmsError, CoordinationError):
             # An iterator that has raised is finished, but its page can be requested again.
             pages = await in_thread(request.pages, start)
             raise

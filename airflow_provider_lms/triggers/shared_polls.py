@@ -19,6 +19,7 @@ from airflow_provider_lms.lms.course.progress import IdKind, LearnerIds
 from airflow_provider_lms.lms.course.readers import CourseReader
 from airflow_provider_lms.lms.course.reading import CourseReading, reading_flow
 from airflow_provider_lms.lms.errors import LmsError
+from airflow_provider_lms.lms.http.retry import Failure
 from airflow_provider_lms.triggers.accounts import Account
 from airflow_provider_lms.triggers.flow_runner import run_flow_async
 from airflow_provider_lms.triggers.threads import in_thread
@@ -171,7 +172,7 @@ class _Poll:
         learners = await in_thread(_union, [each.waiter.criteria.learner_ids for each in subscribed])
         flow = reading_flow(self._reader, learners, again=again)
 
-        def announce(error: LmsError) -> None:
+        def announce(error: Failure) -> None:
             # A subscriber may have a deadline before a long wait ends.
             self._announcement = asyncio.create_task(self._publish(subscribed, error))
 

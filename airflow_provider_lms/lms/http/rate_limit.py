@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
+
+
+class CoordinationError(Exception):
+    """What tasks share of an account cannot be used: its rate limit, its lock and its access token.
+
+    Then no request is sent, since no other task would count it.
+    """
+
+    transient: ClassVar[bool] = True
+    """As in :class:`~airflow_provider_lms.lms.errors.LmsError`: it may be back soon."""
 
 
 @dataclass(frozen=True)

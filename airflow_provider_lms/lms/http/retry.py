@@ -7,16 +7,19 @@ import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import tenacity
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnavailable
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Failure: TypeAlias = LmsError | CoordinationError
+_KINDS = (LmsError, CoordinationError)
 
 _LONG_WAIT = 10.0
 
@@ -25,7 +28,8 @@ _LONG_WAIT = 10.0
 class RetryPolicy:
     """How long to go on trying, in seconds.
 
-    Timeouts, resets, truncated bodies, HTTP 408 and 5xx are outages. Rate limits, locks and the wait for a token are
+    Timeouts, resets, truncated bodies, HTTP 408 and 5xx are outages, and so is a store that tasks share and that cannot
+    be used. Rate limits, locks and the wait for a token are
     limits, and so is an outage whose response says in ``Retry-After`` when to come back. Every other error is final.
 
     :param max_wait: how long one call may wait for a limit. 0 never tries again.
@@ -44,22 +48,24 @@ class RetryPolicy:
         """Call ``attempt`` until it succeeds, on a worker.
 
         :raises LmsError: the last error, when this policy gives up.
+        :raises CoordinationError: likewise.
         """
         return tenacity.Retrying(sleep=self.sleep, **self._strategy())(attempt)
 
     async def run_async(
-        self, attempt: Callable[[], Awaitable[T]], on_long_wait: Callable[[LmsError], None] = lambda _: None
+        self, attempt: Callable[[], Awaitable[T]], on_long_wait: Callable[[Failure], None] = lambda _: None
     ) -> T:
         """Await ``attempt`` until it succeeds, on an event loop.
 
         :param on_long_wait: called with the error before a wait of 10 seconds or more.
         :raises LmsError: the last error, when this policy gives up.
+        :raises CoordinationError: likewise.
         """
         retrying = tenacity.AsyncRetrying(sleep=clock.sleep_async, **self._strategy(on_long_wait))
         result: T = await retrying(attempt)
         return result
 
-    def _strategy(self, on_long_wait: Callable[[LmsError], None] = lambda _: None) -> dict[str, Any]:
+    def _strategy(self, on_long_wait: Callable[[Failure], None] = lambda _: None) -> dict[str, Any]:
         started = clock.monotonic()
         outage = _Outage()
 
@@ -84,14 +90,14 @@ class RetryPolicy:
                 on_long_wait(error)
 
         return {
-            "retry": tenacity.retry_if_exception(lambda error: isinstance(error, LmsError) and error.transient),
+            "retry": tenacity.retry_if_exception(lambda error: isinstance(error, _KINDS) and error.transient),
             "wait": delay,
             "stop": gives_up,
             "before_sleep": announce,
             "reraise": True,
         }
 
-    def _limit_is_too_long(self, error: LmsError, waited: float) -> bool:
+    def _limit_is_too_long(self, error: Failure, waited: float) -> bool:
         longest = math.inf if self.longest_lock is None else self.longest_lock
         locked = error.retry_after or 0.0 if isinstance(error, LmsRateLimited) and error.locked else 0.0
         return waited > self.max_wait or (locked > 0 and locked >= longest)
@@ -115,12 +121,12 @@ class _Outage:
         return _growing_delay(self._errors)
 
 
-def _wait_asked_for(error: LmsError) -> bool:
+def _wait_asked_for(error: Failure) -> bool:
     """Whether this is a limit, or an outage for which the LMS says when to come back."""
     return isinstance(error, LmsRateLimited) or (isinstance(error, LmsUnavailable) and error.retry_after is not None)
 
 
-def _limit_delay(error: LmsError, state: tenacity.RetryCallState) -> float:
+def _limit_delay(error: Failure, state: tenacity.RetryCallState) -> float:
     asked = error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None
     if asked is None:
         return _growing_delay(state.attempt_number)
@@ -134,7 +140,7 @@ def _growing_delay(errors: int) -> float:
     return float(min(2 ** (errors - 1), 30)) + random.uniform(0, 1)  # noqa: S311
 
 
-def _log_wait(error: LmsError, seconds: float) -> None:
+def _log_wait(error: Failure, seconds: float) -> None:
     if _is_own_limit(error):
         level = logging.INFO if seconds >= _LONG_WAIT else logging.DEBUG
     else:
@@ -142,13 +148,13 @@ def _log_wait(error: LmsError, seconds: float) -> None:
     log.log(level, "%s Trying again in %.1f s.", error, seconds)
 
 
-def _is_own_limit(error: LmsError) -> bool:
+def _is_own_limit(error: Failure) -> bool:
     """Whether this side holds the request back. Then the time to wait is exact, and no cause for alarm."""
     return isinstance(error, LmsRateLimited) and error.status is None
 
 
-def _error(state: tenacity.RetryCallState) -> LmsError:
+def _error(state: tenacity.RetryCallState) -> Failure:
     error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, LmsError):
-        raise TypeError("Only an LmsError is tried again.")
+    if not isinstance(error, _KINDS):
+        raise TypeError("Only an LmsError or a CoordinationError is tried again.")
     return error
