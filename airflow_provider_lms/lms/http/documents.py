@@ -17,6 +17,9 @@ from airflow_provider_lms.lms.http.response import BYTE_ORDER_MARK, Response
 
 Kind: TypeAlias = Literal["json", "xml"]
 
+_XML_STEP = 16_384
+"""How many bytes of XML are parsed before the rows among them become dicts. Their elements are then still in the
+processor's cache, and their memory is used again for the next rows: this takes less time than to parse first."""
 _JSON_TYPES = ("/json", "+json")
 _XML_TYPES = ("/xml", "+xml")
 _JSON_STRING_FIELD = re.compile(rb'\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -103,7 +106,8 @@ def parse_xml_page(
     :raises LmsBrokenPage: of another kind, an element occurs twice, or other elements stand among the rows.
     """
     refuse_dtd(response)
-    root = _xml_root(response)
+    parsed = _parse_row_by_row(response.body, rows, row) if shape == "page" and row else None
+    root, first_rows = parsed or (_xml_root(response), [])
     if shape != "page":
         if root.tag != root_tag or (root.text or "").strip():
             raise response.broken_page(f"expected <{root_tag}> with elements, got {excerpts([f'<{root.tag}>'])}.")
@@ -117,7 +121,7 @@ def parse_xml_page(
         raise _repeated(response)
     if listing is not None:
         is_text = not len(listing) and (listing.text or "").strip()
-        envelope[rows] = listing.text if is_text else _rows_of(response, listing, row)
+        envelope[rows] = listing.text if is_text else first_rows + _rows_of(response, listing, row)
     return envelope
 
 
@@ -195,6 +199,38 @@ def _xml_root(response: Response) -> ElementTree.Element:
         raise _malformed(response, "XML") from None
 
 
+def _parse_row_by_row(body: bytes, rows: str, row: str) -> tuple[ElementTree.Element, list[Any]] | None:
+    """The root without most of its rows, and these rows as dicts.
+
+    None if anything is unusual. Then the document has to be parsed as a whole, which tells what is wrong.
+    """
+    builder = ElementTree.TreeBuilder()
+    parser = ElementTree.XMLParser(target=builder)  # noqa: S314  # documents with a DTD were just refused
+    listing: ElementTree.Element | None = None
+    found: list[Any] = []
+    try:
+        for at in range(0, len(body), _XML_STEP):
+            parser.feed(body[at : at + _XML_STEP])
+            if listing is None:
+                listing = _child_so_far(builder, rows)
+            if listing is not None:
+                complete = listing[:-1]  # the parser may still be inside the last one
+                if any(child.tag != row for child in complete):
+                    return None
+                found += map(_row_fields, complete)
+                del listing[:-1]
+        root = parser.close()
+    except (*_NOT_XML, _RepeatedElement):
+        return None
+    return None if listing is None or any(child.tag != row for child in listing) else (root, found)
+
+
+def _child_so_far(builder: ElementTree.TreeBuilder, name: str) -> ElementTree.Element | None:
+    # In C, close() only hands over the root, and building goes on. It is None before the root has begun.
+    root: ElementTree.Element | None = builder.close()
+    return None if root is None else root.find(name)
+
+
 def _text_or_fields(element: ElementTree.Element) -> Any:
     return [child.tag for child in element] if len(element) else element.text
 
@@ -225,11 +261,15 @@ def _rows_of(response: Response, listing: ElementTree.Element, row: str) -> list
     if row and any(child.tag != row for child in listing):
         raise response.broken_page(f"<{listing.tag}> should hold <{row}> only; it has {_tags(listing)}.")
     try:
-        return [_element_fields(child) if len(child) else child.text or {} for child in listing]
+        return list(map(_row_fields, listing))
     except _RepeatedElement:
         raise _repeated(response) from None
     except RecursionError:
         raise response.broken_page("elements are nested too deeply.") from None
+
+
+def _row_fields(row: ElementTree.Element) -> Any:
+    return _element_fields(row) if len(row) else row.text or {}
 
 
 def _only_row(response: Response, root: ElementTree.Element) -> list[Any]:
