@@ -81,14 +81,23 @@ class LocalStore(Store):
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            result: T = _WHILE_BUSY.copy()(self._try, work)
-            return result
+            return self._try_while_busy(work)
         except (OSError, sqlite3.Error) as error:
             raise CoordinationError(
                 f"{self._path}, where tasks share the rate limit and the access token, cannot be used ({error}). "
                 "Make it readable and writable for the user who runs Airflow, or set [lms] coordination_url. "
                 f"If it is damaged: {self._repair()}"
             ) from error
+
+    def _try_while_busy(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        # Every request comes here twice, and tenacity takes longer for its own work than SQLite does.
+        try:
+            return self._try(work)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+        result: T = _WHILE_BUSY.copy()(self._try, work)
+        return result
 
     def _repair(self, key: str = "") -> str:  # noqa: ARG002
         return f"stop the tasks, delete {self._path} and the files beside it, and tasks start counting anew."

@@ -59,6 +59,22 @@ def test_a_state_is_kept_by_key_and_starts_with_its_defaults(open_store: Callabl
     assert open_store().read(f"{key}2", State)[0] == State()
 
 
+def test_a_file_that_is_busy_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite itself does not wait while another process creates the file."""
+    connect, refusals = sqlite3.connect, [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY]
+
+    def connect_or_refuse(*args: Any, **options: Any) -> Any:
+        if refusals:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = refusals.pop()
+            raise error
+        return connect(*args, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_or_refuse)
+    assert LocalStore(tmp_path / "store.sqlite").change("key", State, add) == 1
+    assert not refusals
+
+
 @every_store
 def test_changes_at_the_same_time_follow_each_other(open_store: Callable[[], Store]) -> None:
     key = os.urandom(8).hex()
