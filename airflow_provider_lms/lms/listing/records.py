@@ -32,6 +32,8 @@ EXTRA_ATTRIBUTE = "undeclared"
 READ_AT_ATTRIBUTE = "read_at"
 """A record type that declares this attribute tells when the LMS was asked for a record."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_IN_UTC = frozenset({UTC})
+_zone_of = attrgetter("tzinfo")
 _MOST_FIELDS = 300
 """A row with more fields than this holds data in its names. Not all of them are reported, and all take a slower way."""
 
@@ -112,9 +114,12 @@ class RecordConverter(Generic[R]):
                 if type(value) is str and _NUMBER.fullmatch(value):
                     setattr(record, field, float(value) if "." in value else int(value))
         for field in self._dates:
-            for record, moment in zip(records, map(attrgetter(field), records), strict=True):
-                if moment is not None and moment.tzinfo is not UTC:
-                    setattr(record, field, _to_utc(moment))
+            moments = list(map(attrgetter(field), records))
+            # In most listings all dates have a zone, and then the decoder has converted them.
+            if not _IN_UTC.issuperset(map(_zone_of, filter(None, moments))):
+                for record, moment in zip(records, moments, strict=True):
+                    if moment is not None:
+                        setattr(record, field, _to_utc(moment))
         return records
 
     def _move_to_extra(self, record: Any) -> None:
