@@ -35,8 +35,8 @@ def main() -> int:
         elif options.parallel > 1:
             _in_parallel(options, media_types[0], pace, folder)
         else:
-            runs = options.runs or 3
-            print(f"\n{runs} interleaved runs, {options.latency:g} s before each page")
+            runs = options.runs or 10
+            print(f"\n{runs} interleaved runs: medians (lowest–highest). {options.latency:g} s before each page")
             scenario = Scenario(options.peers, options.format, runs, options.writers)
             with serving(options.pages or 200, options.rows, pace) as big:
                 compare(scenario, media_types, big, folder)
@@ -69,7 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("scenario", nargs="?", choices=("side-by-side", "memory", "faults"), default="side-by-side")
     parser.add_argument("--pages", type=int, help="200, 20 for faults, and 10 of each course with --parallel")
     parser.add_argument("--rows", type=int, default=1_000, help="records per page; faults always take 1,000")
-    parser.add_argument("--runs", type=int, help="3, or 1 with --parallel; medians are printed")
+    parser.add_argument("--runs", type=int, help="10, or 1 with --parallel; medians and spreads are printed")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each page")
     parser.add_argument("--jitter", type=float, default=0.0, help="the share by which the latency varies, up or down")
     parser.add_argument("--parallel", type=int, default=1, help="read courses with so many requests in flight")

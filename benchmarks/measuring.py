@@ -16,6 +16,7 @@ from typing import IO, NoReturn
 import psutil
 
 _SAMPLE_SECONDS = 0.05
+_IDLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Work:
     :param airflow_home: shared by processes that are to be tasks of one host.
     :param courses: the ids of the courses to read; none are all.
     :param parallel: how many requests may be in flight.
+    :param without: a package that the process must not find, as if it were not installed.
     """
 
     peer: str
@@ -40,6 +42,7 @@ class Work:
     airflow_home: Path | None = None
     courses: Sequence[str] = ()
     parallel: int = 1
+    without: str = ""
 
     @property
     def output(self) -> Path:
@@ -57,11 +60,13 @@ class Figures:
     :param wall: seconds from the first start to the last end.
     :param cpu: CPU seconds of all processes.
     :param peak: MB at the worst moment, of all processes.
+    :param others: the share of all cores, from 0 to 1, that was in use just before, while the benchmark itself waited.
     """
 
     wall: float
     cpu: float
     peak: float
+    others: float
 
 
 class Process:
@@ -82,7 +87,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "AIRFLOW_HOME": str(home)},
+                env={**os.environ, "AIRFLOW_HOME": str(home), "BENCHMARK_WITHOUT": work.without},
             )
 
     def __enter__(self) -> Process:
@@ -143,6 +148,7 @@ def measure(works: Sequence[Work]) -> Figures:
         processes = [stack.enter_context(Process(work)) for work in works]
         for process in processes:
             process.wait_until_ready()
+        others = psutil.cpu_percent(_IDLE_SECONDS) / 100
         with _Memory([process.pid for process in processes]) as memory:
             for process in processes:
                 process.go()
@@ -152,6 +158,7 @@ def measure(works: Sequence[Work]) -> Figures:
         cpu=sum(each["cpu"] for each in figures),
         # Between two samples one process knows its own peak; several need not have theirs at one moment.
         peak=max(memory.peak, *(each["peak"] for each in figures)),
+        others=others,
     )
 
 

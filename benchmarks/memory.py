@@ -16,19 +16,20 @@ from benchmarks.peers import BY_HAND, CSV, DLT_TUNED, HTTP_OPERATOR, JSONL, OURS
 from benchmarks.server import expected, serving
 from benchmarks.table import print_table
 
-Case: TypeAlias = tuple[str, str, str]
-"""Peer, media type, format."""
+Case: TypeAlias = tuple[str, str, str, str]
+"""Peer, media type, format, and a package that is not to be found."""
 CASES: Sequence[Case] = (
-    (OURS, JSON, JSONL),
-    (OURS, JSON, CSV),
-    (OURS, JSON, PARQUET),
-    (OURS, XML, JSONL),
-    (OURS, XML, PARQUET),
-    (BY_HAND, JSON, JSONL),
-    (BY_HAND, JSON, PARQUET),
-    (HTTP_OPERATOR, JSON, JSONL),
-    (DLT_TUNED, JSON, JSONL),
-    (DLT_TUNED, JSON, PARQUET),
+    (OURS, JSON, JSONL, ""),
+    (OURS, JSON, CSV, ""),
+    (OURS, JSON, PARQUET, ""),
+    (OURS, JSON, PARQUET, "pandas"),
+    (OURS, XML, JSONL, ""),
+    (OURS, XML, PARQUET, ""),
+    (BY_HAND, JSON, JSONL, ""),
+    (BY_HAND, JSON, PARQUET, ""),
+    (HTTP_OPERATOR, JSON, JSONL, ""),
+    (DLT_TUNED, JSON, JSONL, ""),
+    (DLT_TUNED, JSON, PARQUET, ""),
 )
 _IMPORT = """
 import airflow.sdk
@@ -49,9 +50,10 @@ def grow(cases: Sequence[Case], sizes: Sequence[int], rows: int, folder: Path) -
     for pages in sizes:
         records = expected(pages, rows)
         with serving(pages, rows) as server:
-            for number, (peer, media_type, file_format) in enumerate(cases):
-                work = Work(peer, server.url, folder / f"{pages}-{number}", media_type, file_format)
-                peaks[peer, media_type, file_format].append(measure([work]).peak)
+            for number, case in enumerate(cases):
+                peer, media_type, file_format, without = case
+                work = Work(peer, server.url, folder / f"{pages}-{number}", media_type, file_format, without=without)
+                peaks[case].append(measure([work]).peak)
                 agreement.check(peer, work.output, records)
     airflow = _importing_airflow(folder)
     print_table(
@@ -59,12 +61,12 @@ def grow(cases: Sequence[Case], sizes: Sequence[int], rows: int, folder: Path) -
         ["", *(f"{pages * rows:,}" for pages in sizes), "last over first", "last above Airflow"],
         [
             [
-                f"{peer}, {media_type.partition('/')[2].upper()} to {file_format}",
+                f"{peer}, {media_type.partition('/')[2].upper()} to {file_format}{without and f', without {without}'}",
                 *(f"{peak:.0f}" for peak in found),
                 f"{found[-1] - found[0]:+.0f}",
                 f"{found[-1] - airflow:+.0f}",
             ]
-            for (peer, media_type, file_format), found in peaks.items()
+            for (peer, media_type, file_format, without), found in peaks.items()
         ],
     )
 

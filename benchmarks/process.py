@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.process`` takes a peer, a small LMS to warm up on (or none), an LMS, a folder, a media type, a
 format, how many requests may be in flight, and the ids of courses, or none for all. What the peer itself prints goes to
-stderr.
+stderr. ``BENCHMARK_WITHOUT`` names a package that is not to be found.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import time
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 from benchmarks.peers import CONTENDERS, Task
@@ -21,6 +22,7 @@ def main() -> None:
     name, small, url, folder, media_type, file_format, parallel, *courses = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    sys.meta_path.insert(0, _Hidden(os.environ.get("BENCHMARK_WITHOUT", "")))
     peer = CONTENDERS[name].load_by_course() if courses else CONTENDERS[name].load()
 
     def task_in(kind: str, url: str) -> Task:
@@ -41,6 +43,17 @@ def main() -> None:
         raise
     figures = {"started": started, "finished": time.monotonic(), "cpu": _spent() - spent, "peak": _peak()}
     print(json.dumps(figures), file=answers, flush=True)
+
+
+class _Hidden(MetaPathFinder):
+    """Lets an installed package not be found."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == self._package:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 def _spent() -> float:

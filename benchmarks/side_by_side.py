@@ -11,7 +11,7 @@ from benchmarks import agreement
 from benchmarks.measuring import Figures, Work, measure
 from benchmarks.peers import CONTENDERS, OURS
 from benchmarks.server import Server, expected, serving
-from benchmarks.table import print_table
+from benchmarks.table import describe_load, print_table, spread
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def compare(scenario: Scenario, media_types: Sequence[str], big: Server, folder:
 def _print(title: str, big: Server, records: int, taken: dict[str, list[Figures]], requests: dict[str, int]) -> None:
     least = big.pages * big.pace.latency
 
-    def ratio(figures: list[Figures], of: Callable[[Figures], float]) -> float:
-        return statistics.median(of(each) / of(own) for each, own in zip(figures, taken[OURS], strict=True))
+    def ratios(figures: list[Figures], of: Callable[[Figures], float]) -> str:
+        return spread([of(each) / of(own) for each, own in zip(figures, taken[OURS], strict=True)])
 
     rows = []
     for name, figures in taken.items():
@@ -77,9 +77,9 @@ def _print(title: str, big: Server, records: int, taken: dict[str, list[Figures]
             [
                 name,
                 f"{records / wall:,.0f}",
-                f"{statistics.median(each.cpu for each in figures):.2f}",
-                f"{ratio(figures, lambda each: each.wall):.2f}",
-                f"{ratio(figures, lambda each: each.cpu):.2f}",
+                spread([each.cpu for each in figures]),
+                ratios(figures, lambda each: each.wall),
+                ratios(figures, lambda each: each.cpu),
                 *([f"{wall / least:.2f}"] if least else []),
                 f"{statistics.median(each.peak for each in figures):.0f}",
                 str(requests[name]),
@@ -89,3 +89,4 @@ def _print(title: str, big: Server, records: int, taken: dict[str, list[Figures]
     if least:
         head.append("wall over pages x latency")
     print_table(title, [*head, "peak MB", "requests"], rows)
+    print(f"\n{describe_load([each.others for figures in taken.values() for each in figures])}", flush=True)
