@@ -123,10 +123,6 @@ class LocalStore(Store):
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._path.exists():
-            # Left over from a file that was deleted. SQLite would take them for parts of the new one.
-            for suffix in ("-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         # Closing a file that is a database already would release the locks that this process has on it.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
