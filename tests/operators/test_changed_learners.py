@@ -170,8 +170,8 @@ def test_the_log_tells_what_was_saved(
     changed, due = 3, 2
     calls = (changed + due) * len(KINDS) + 2
     assert line.startswith(
-        f"Course {lms.zoho.courses[0].id}: {changed} of {LEARNERS} learners changed, {due} are read again since it is "
-        f"their turn: {calls} calls instead of {LEARNERS * len(KINDS)}, "
+        f"Course {lms.zoho.courses[0].id}: {changed} of {LEARNERS} learners changed, and it is the turn of {due} more: "
+        f"{calls} calls instead of {LEARNERS * len(KINDS)}, "
     )
     assert line.endswith(", 34 s instead of 3 min.")
 

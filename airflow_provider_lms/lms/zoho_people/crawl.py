@@ -138,7 +138,7 @@ class EntityProgressCrawl:
         calls, all_calls = (changed + due) * each + self._listing_calls, count * each
         times = f", {_duration(limits, calls)} instead of {_duration(limits, all_calls)}" if limits.requests else ""
         log.info(
-            "Course %s: %s of %s learners changed, %s are read again since it is their turn: %s calls instead of %s%s.",
+            "Course %s: %s of %s learners changed, and it is the turn of %s more: %s calls instead of %s%s.",
             self._course,
             *(f"{number:,}" for number in (changed, count, due, calls, all_calls)),
             times,
