@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_lms.simulator import Simulator, World
@@ -132,6 +133,22 @@ def _ispring(lms: Simulator, size: int) -> Iterator[Case]:
         reads(operators.ISpringCourseResultsOperator, course_ids=some, user_ids=users),
         of_some,
         "full pages; more if the ids do not fit into one URL",
+    )
+
+    def mapped(folder: str) -> None:
+        operators.ISpringCoursesOperator(task_id="t", output_path=folder).execute({})
+        for number, each in enumerate(some):
+            run = {"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": number, "try_number": 1}
+            # A task asks for a link only where it can push it.
+            context: Any = {"ti": SimpleNamespace(**run, xcom_push=lambda **_: None)}
+            path = f"{folder}/{number}"
+            operators.ISpringCourseResultsOperator(task_id="t", course_ids=each, output_path=path).execute(context)
+
+    yield Case(
+        f"ISpringCoursesOperator, and ISpringCourseResultsOperator mapped over {FEW} courses, with their links",
+        mapped,
+        1 + FEW * of_course,
+        "the courses, and full pages",
     )
 
     named = users[:FEW]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import uuid
 from collections.abc import Sequence
 from copy import copy
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from airflow_provider_lms.coordination.encryption import derive
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
 from airflow_provider_lms.lms.http.rate_limit import RetryAfter
-
-if TYPE_CHECKING:
-    from cryptography.fernet import Fernet
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +54,7 @@ class SharedTokens:
         self._store = store
         self._client = uuid.uuid4().hex[:16]
         self._bypass_cache = bypass_cache
-        self._key, self._fernet = _derived("\n".join((*hosts, client_id)), "\n".join(secrets))
+        self._key, self._fernet = derive("token", "\n".join((*hosts, client_id)), "\n".join(secrets))
         self._decrypted = (b"", "")
 
     def sibling(self) -> SharedTokens:
@@ -155,12 +151,3 @@ class SharedTokens:
         except (InvalidToken, ValueError):
             log.warning("The shared access token cannot be decrypted. A new one is requested.")
             return ""
-
-
-def _derived(account: str, secrets: str) -> tuple[str, Fernet]:
-    from cryptography.fernet import Fernet
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    material = HKDF(SHA256(), 48, salt=b"airflow-provider-lms", info=account.encode()).derive(secrets.encode())
-    return "token:" + material[:16].hex(), Fernet(base64.urlsafe_b64encode(material[16:]))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_lms.connections.ispring import ISPRING_LEARN, ISpringSettings
+from airflow_provider_lms.coordination import SharedLinks
 from airflow_provider_lms.hooks.base import ClientOptions, CourseHook, field_behaviour, form_widgets
 from airflow_provider_lms.hooks.connection import PlainConnection
-from airflow_provider_lms.hooks.urls import base_url, checked_url
+from airflow_provider_lms.hooks.coordination import shared_store
+from airflow_provider_lms.hooks.urls import base_url, checked_url, host_of
 from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseMemory
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.completions import ISpringCompletionsReader
@@ -71,7 +73,8 @@ class ISpringLearnHook(CourseHook[ISpringLearnClient, ISpringSettings, ISpringCo
             error_of=error_of,
             accept=_ACCEPT[settings.response_format],
         )
-        return ISpringLearnClient(transport, page_size=settings.page_size)
+        links = SharedLinks(shared_store(), host_of(url), client_id, (client_secret,))
+        return ISpringLearnClient(transport, page_size=settings.page_size, links=links)
 
     def course_reader(
         self, query: ISpringCourseQuery, client: ISpringLearnClient, memory: CourseMemory | None = None

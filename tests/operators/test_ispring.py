@@ -190,6 +190,63 @@ def test_the_ui_leads_to_the_course_that_was_read(lms: Simulator, tmp_path: Path
     assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{ids[0]}" if linked else ""}
 
 
+def linked() -> tuple[Any, dict[str, Any]]:
+    """A context, and what is pushed to XCom in it."""
+    pushed: dict[str, Any] = {}
+    found = context()
+    found["ti"].xcom_push = lambda key, value: pushed.update({key: value})
+    return found, pushed
+
+
+def test_links_of_mapped_tasks_cost_no_request_if_their_courses_were_listed(lms: Simulator) -> None:
+    listed = execute(ISpringCoursesOperator(task_id="courses"), context())
+    for row in listed:
+        found, pushed = linked()
+        execute(ISpringCourseResultsOperator(task_id="t", course_ids=row["contentItemId"]), found)
+        assert pushed == {"_link_CourseLink": row["viewUrl"]}
+    assert [request.call for request in lms.ispring.requests if "/content/" in request.call] == []
+
+
+def test_a_course_that_was_not_listed_is_asked_for_its_link_once_by_all_tasks(lms: Simulator) -> None:
+    course = lms.ispring.courses[0].id
+    for _ in range(3):
+        found, pushed = linked()
+        execute(ISpringCourseResultsOperator(task_id="t", course_ids=course), found)
+        assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course}"}
+    assert lms.ispring.count(f"GET /content/{course}") == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_link_that_the_role_may_not_see_is_asked_for_once_by_all_tasks(lms: Simulator, status: int) -> None:
+    course = lms.ispring.courses[0].id
+    lms.ispring.fail(f"GET /content/{course}", faults.status(status), times=9)
+    for _ in range(3):
+        found, pushed = linked()
+        assert execute(ISpringCourseResultsOperator(task_id="t", course_ids=course), found)
+        assert pushed == {"_link_CourseLink": ""}
+    assert lms.ispring.count(f"GET /content/{course}") == 1
+
+
+def test_an_outage_while_the_link_is_asked_for_is_not_remembered(lms: Simulator) -> None:
+    course = lms.ispring.courses[0].id
+    lms.ispring.fail(f"GET /content/{course}", faults.status(503))
+    links = []
+    for _ in range(2):
+        found, pushed = linked()
+        assert execute(ISpringCourseResultsOperator(task_id="t", course_ids=course), found)
+        links.append(pushed["_link_CourseLink"])
+    assert links == ["", f"https://example.ispringlearn.com/view/{course}"]
+
+
+def test_the_check_whether_a_course_exists_also_brings_its_link(lms: Simulator) -> None:
+    course = lms.ispring.courses[0].id
+    found, pushed = linked()
+    nothing = ISpringCourseResultsOperator(task_id="t", course_ids=course, access_date_start="2099-01-01")
+    assert execute(nothing, found) == []
+    assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course}"}
+    assert lms.ispring.count(f"GET /content/{course}") == 1
+
+
 def test_mapped_tasks_that_share_a_folder_fail_before_a_request(lms: Simulator, tmp_path: Path) -> None:
     operator = ISpringCoursesOperator(task_id="t", output_path=str(tmp_path))
     execute(operator, context(map_index=0))

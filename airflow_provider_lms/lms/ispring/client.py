@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
 from typing import TypeVar, Unpack, get_args
 from urllib.parse import quote
 
-from airflow_provider_lms.lms.errors import LmsError, LmsNotFound, LmsPermissionError
+from airflow_provider_lms.lms.errors import LmsBrokenPage, LmsError, LmsNotFound, LmsPermissionError
 from airflow_provider_lms.lms.excerpt import excerpt
-from airflow_provider_lms.lms.http.documents import parse_document
 from airflow_provider_lms.lms.http.download import Store
+from airflow_provider_lms.lms.http.transport import Transport
+from airflow_provider_lms.lms.ispring.course_links import CourseLinks, keep_links_of, link_of
 from airflow_provider_lms.lms.ispring.listings import LISTINGS
 from airflow_provider_lms.lms.ispring.listings.activity import Certificate
 from airflow_provider_lms.lms.ispring.listings.content import (
@@ -71,6 +73,8 @@ class ISpringLearnClient(TypedReads):
     Every listing is a lazy iterator of complete pages of typed records. Ids that do not fit into one URL are split over
     several requests; those of enrollments are sent in the body of a ``POST``.
 
+    :param links: keeps the addresses of courses that were read; None asks for each of them.
+
     Example::
 
         client = ISpringLearnHook().get_conn()
@@ -81,6 +85,10 @@ class ISpringLearnClient(TypedReads):
     """
 
     listings = LISTINGS
+
+    def __init__(self, transport: Transport, *, page_size: int | None = None, links: CourseLinks | None = None) -> None:
+        super().__init__(transport, page_size=page_size)
+        self._links = links
 
     def module_results(
         self,
@@ -151,7 +159,8 @@ class ISpringLearnClient(TypedReads):
 
         Source: OpenAPI ``GET /contents``.
         """
-        return self.read(COURSES, page_size=page_size, start=start)
+        reading = self.read(COURSES, page_size=page_size, start=start)
+        return reading if self._links is None else keep_links_of(reading, self._links)
 
     def contents(
         self, *, page_size: int | None = None, start: str | None = None, **filters: Unpack[ContentFilters]
@@ -235,7 +244,9 @@ class ISpringLearnClient(TypedReads):
         Source: OpenAPI ``GET /content/{contentId}``.
         """
         try:
-            self._transport.get(_content_path(course_id), shown_path=_CONTENT)
+            response = self._transport.get(_content_path(course_id), shown_path=_CONTENT)
+            with suppress(LmsBrokenPage):
+                self._keep_link(course_id, link_of(response))
         except LmsPermissionError:
             log.debug("The role may not read content, so it is not known whether course %s exists.", course_id)
         except LmsNotFound as error:
@@ -290,14 +301,27 @@ class ISpringLearnClient(TypedReads):
     def course_url(self, course_id: str) -> str | None:
         """Where the LMS shows a course to a person; None if it does not say. Does not wait or retry.
 
+        Sends nothing if the address is known from an earlier answer to any task that uses the account.
+
         :raises LmsNotFound: there is no such course, or the role may not see it.
 
         Source: OpenAPI ``GET /content/{contentId}``, field ``viewUrl``.
         """
-        found = parse_document(self._transport.get(_content_path(course_id), shown_path=_CONTENT, retry=False))
-        item = found.get("contentItem", found) if isinstance(found, dict) else {}
-        url = item.get("viewUrl") if isinstance(item, dict) else None
-        return url if isinstance(url, str) else None
+        known = None if self._links is None else self._links.find(course_id)
+        if known is not None:
+            return known or None
+        try:
+            response = self._transport.get(_content_path(course_id), shown_path=_CONTENT, retry=False)
+        except (LmsPermissionError, LmsNotFound):
+            self._keep_link(course_id, "")
+            raise
+        url = link_of(response)
+        self._keep_link(course_id, url)
+        return url or None
+
+    def _keep_link(self, course_id: str, url: str) -> None:
+        if self._links is not None:
+            self._links.put({course_id: url})
 
     def download_certificate(self, certificate: Certificate, store: Store) -> None:
         """Fetch the PDF of a certificate, in flat memory.
