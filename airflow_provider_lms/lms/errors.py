@@ -12,23 +12,26 @@ class LmsError(Exception):
 
     :param message: the complete sentence for the log.
     :param status: the HTTP status, if there was a response.
+    :param is_refusal: whether the LMS refused the call in its own error format, so that the same call will be refused
+        again. A proxy or a gateway may send the same status for a while, but does not know the format.
 
     Example::
 
         try:
             pages = list(client.course_results(course_ids=course_id))
         except LmsError as error:
-            if not error.transient:
-                raise AirflowFailException(str(error))
+            if error.is_refusal:
+                raise AirflowFailException(str(error)) from error
             raise
     """
 
     transient: ClassVar[bool] = False
     """Whether the same call may succeed later without anyone changing anything."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, *, is_refusal: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.is_refusal = is_refusal
 
 
 class LmsAuthError(LmsError):
@@ -120,3 +123,7 @@ class LmsTruncatedPage(LmsBrokenPage):
     """The connection ended before the body was complete."""
 
     transient: ClassVar[bool] = True
+
+
+REFUSALS = (LmsAuthError, LmsPermissionError, LmsNotFound, LmsBadRequest)
+"""The errors by which an LMS refuses a call. Whether it was the LMS itself, ``is_refusal`` tells."""

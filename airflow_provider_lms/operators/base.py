@@ -183,9 +183,12 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         :raises DatasetConflict: the folder holds a dataset that must not be replaced. Or other tasks have committed to
             it twice while this task was writing; their dataset is kept.
         :raises LmsError: reading failed. The dataset before is kept, and a retry resumes where this attempt stopped.
+        :raises AirflowFailException: the LMS refused a call in its own error format, and the task has no
+            ``retry_policy``. ``__cause__`` is the :class:`LmsError`.
         """
+        from airflow_provider_lms.failures import fail_if_refused
         from airflow_provider_lms.hooks.base import ClientOptions
-        from airflow_provider_lms.lms.errors import LmsRateLimited
+        from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
@@ -223,6 +226,9 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
             if not can_defer or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
                 raise
             return self._defer(error)
+        except LmsError as error:
+            fail_if_refused(self, error)
+            raise
         finally:
             client.close()
 

@@ -38,7 +38,8 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
     """Base of the sensors that wait until a course's learners have completed it.
 
     A rate limit, a lock or an outage of the LMS means "not yet", with a warning, until the timeout. Final errors of the
-    LMS, and a requirement that cannot be met any more, raise ``AirflowFailException``. All modes give the same result.
+    LMS, and a requirement that cannot be met any more, raise ``AirflowFailException``. With a ``retry_policy``, final
+    errors of the LMS are raised as they are, so that it can decide. All modes give the same result.
 
     :param course_id: the course (templated).
     :param required_share: the share of the cohort that must have completed, above 0 and up to 1, also as ``"80%"``;
@@ -141,6 +142,7 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_lms.coordination import CoordinationError
+        from airflow_provider_lms.failures import has_retry_policy
         from airflow_provider_lms.lms.errors import LmsError
 
         course, criteria = self.course(), self.criteria()
@@ -148,6 +150,8 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
             evaluation = self._read(course, criteria, context)
         except (LmsError, CoordinationError) as error:
             if not error.transient:
+                if has_retry_policy(self):
+                    raise
                 raise AirflowFailException(str(error)) from error
             self.log.warning("%s It is not known yet whether the learners have completed the course.", error)
         else:
@@ -165,11 +169,15 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
+        from airflow_provider_lms.failures import error_from, has_retry_policy
+
         event = event if isinstance(event, dict) else {}
         status, message = event.get("status"), event.get("message")
         if status == "met" and "result" in event:
             result: dict[str, Any] = event["result"]
             return result
+        if status == "refused" and has_retry_policy(self):
+            raise error_from(event)
         if status in ("impossible", "refused"):
             raise AirflowFailException(message)
         if status == "timeout":

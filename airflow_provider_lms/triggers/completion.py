@@ -92,12 +92,13 @@ class CourseCompletionTrigger(BaseTrigger):
         from airflow_provider_lms.triggers.threads import import_modules_of
 
         await import_modules_of(self.conn_type)
+        from airflow_provider_lms.failures import event_of
         from airflow_provider_lms.lms.errors import LmsError
 
         try:
             event = await self._wait()
         except LmsError as error:
-            event = {"status": "refused", "message": str(error)}
+            event = {"status": "refused", **event_of(error)}
         except ValueError as error:  # an invalid connection or parameter; the message names it
             event = {"status": "error", "message": str(error)}
         except Exception as error:

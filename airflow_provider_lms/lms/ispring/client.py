@@ -253,6 +253,7 @@ class ISpringLearnClient(TypedReads):
             raise LmsNotFound(
                 f"course_id: iSpring Learn has no course {excerpt(course_id)}, or the role may not see it.",
                 error.status,
+                is_refusal=error.is_refusal,
             ) from None
         yield Page([], 1, None)
 

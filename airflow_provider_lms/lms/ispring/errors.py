@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from airflow_provider_lms.lms.errors import LmsError
+from collections.abc import Mapping
+
+from airflow_provider_lms.lms.errors import REFUSALS, LmsBrokenPage, LmsError
+from airflow_provider_lms.lms.http.documents import parse_document
 from airflow_provider_lms.lms.http.response import Response, error_of_status
 
 
 def error_of(response: Response) -> LmsError | None:
     """The error, or None for a success."""
-    return error_of_status(response, unauthorized_hint="Check the connection's auth_scheme and host.")
+    error = error_of_status(response, unauthorized_hint="Check the connection's auth_scheme and host.")
+    if isinstance(error, REFUSALS):
+        error.is_refusal = _is_own(response)
+    return error
+
+
+def _is_own(response: Response) -> bool:
+    """Whether the body is iSpring's: a code and a message. Some 404s are a bare text, which anybody could have sent.
+
+    Source: OpenAPI ``ErrorResponse``.
+    """
+    try:
+        found = parse_document(response)
+    except LmsBrokenPage:
+        return False
+    return isinstance(found, Mapping) and {"code", "message"} <= found.keys()

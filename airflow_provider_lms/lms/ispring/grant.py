@@ -58,11 +58,13 @@ class ClientCredentials:
         content = content if isinstance(content, dict) else {}
         value = content.get("access_token")
         if not isinstance(value, str) or not value:
-            reason = _OAUTH_ERRORS.get(str(content.get("error")), "the response has no access token")
+            known = _OAUTH_ERRORS.get(str(content.get("error")))
+            reason = known or "the response has no access token"
             raise LmsAuthError(
                 f"{response.call}: HTTP {response.status}, {reason}. "
                 "Check the connection's login (client ID) and password (client secret).",
                 response.status,
+                is_refusal=known is not None or (error is not None and error.is_refusal),
             )
         return Token(value, parse_lifetime(content.get("expires_in")) or _DEFAULT_LIFETIME)
 

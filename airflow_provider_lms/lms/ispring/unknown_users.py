@@ -68,6 +68,7 @@ class ResultsReader(ListingReader[R]):
                         f"GET {self.listing.path}: user_ids: the LMS does not know {user!r}. "
                         "Remove it, or set on_unknown_user='skip'.",
                         error.status,
+                        is_refusal=error.is_refusal,
                     ) from None
                 self._unknown.add(user)
             if not found:
@@ -77,6 +78,7 @@ class ResultsReader(ListingReader[R]):
                     f"GET {self.listing.path}: user_ids: the LMS knows none of these users. Are these ids of another "
                     "kind?",
                     error.status,
+                    is_refusal=error.is_refusal,
                 ) from None
         log.warning("user_ids: skipping %s, which the LMS does not know.", ", ".join(sorted(self._unknown)))
         return self.fetch(query, position)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_lms.lms.errors import (
+    REFUSALS,
     LmsBadRequest,
     LmsBrokenPage,
     LmsError,
@@ -128,4 +129,6 @@ def _error(response: Response, code: int) -> LmsError:
     message = f"{response.call}: {status}: {reason}"
     if kind is LmsRateLimited:
         return LmsRateLimited(message, response.status, response.retry_after)
-    return kind(message, response.status)
+    error = kind(message, response.status)
+    error.is_refusal = code in _KINDS and isinstance(error, REFUSALS)
+    return error

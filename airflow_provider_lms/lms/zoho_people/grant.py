@@ -61,7 +61,8 @@ class RefreshToken:
         if is_garbled or (not error and response.status == 200):
             # Zoho answers so now and then for no reason, and well a moment later.
             raise LmsGarbledResponse(self._no_token(response), response.status)
-        raise LmsAuthError(self._reasons.get(error, self._no_token(response)), response.status)
+        message = self._reasons.get(error, self._no_token(response))
+        raise LmsAuthError(message, response.status, is_refusal=error in self._reasons)
 
     def header(self, token: str) -> str:
         return f"Zoho-oauthtoken {token}"
