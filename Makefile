@@ -4,10 +4,11 @@ BIN := .venv/bin
 # One process per core. Tests that share a running Airflow stay together in one of them.
 PARALLEL := --numprocesses auto --dist loadgroup
 AZURITE := 3.37.0
+FORMS := 2.11 3.1
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-airflow test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
+.PHONY: help demo test test-fast test-airflow test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,6 +25,10 @@ test-fast: .venv/installed  ## run the tests that need no running Airflow, brows
 
 test-airflow: .venv/installed  ## run the tests on older Airflows: make test-airflow V="2.11 3.0 3.1 3.2"
 	$(BIN)/python -m dev.matrix $(V)
+
+test-forms: .venv/installed  ## test the connection forms of older Airflows in a browser: make test-forms V="2.11 3.1"
+	$(BIN)/python -m dev.matrix --install-only $(or $(V),$(FORMS))
+	LMS_FORMS="$(or $(V),$(FORMS))" $(BIN)/python -m pytest $(PARALLEL) tests/end_to_end/test_connection_form.py $(ARGS)
 
 test-clouds: .venv-clouds/installed  ## run the tests of datasets against servers with the APIs of S3, Azure and Google
 	LMS_STORES=$(or $(STORES),s3,azure,gcs) .venv-clouds/bin/python -m pytest $(PARALLEL) $(or $(ARGS),tests/storage)

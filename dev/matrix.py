@@ -1,7 +1,8 @@
 """``python -m dev.matrix 2.11 3.1``: the tests that need no running Airflow, on older Airflows, one after the other.
 
 Airflow pins nothing in its package, and today's libraries break its older releases. So each is installed as it was on a
-day shortly after its release; what this package needs comes on top and leaves that alone.
+day shortly after its release; what this package needs comes on top and leaves that alone. ``--install-only`` runs no
+tests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 TESTS = ("--numprocesses", "auto", "--dist", "loadgroup", "-m", "not airflow and not browser and not s3 and not stores")
 SECONDS = 1_500
+INSTALL_ONLY = "--install-only"
 
 
 class Pin(NamedTuple):
@@ -34,13 +36,15 @@ PINS = {
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or list(PINS)
+    wanted = [each for each in sys.argv[1:] if each != INSTALL_ONLY] or list(PINS)
     if unknown := [version for version in wanted if version not in PINS]:
         sys.exit(f"Unknown version {', '.join(unknown)}; known are {', '.join(PINS)}.")
     failed = []
     for version in wanted:
         started = time.monotonic()
         python = prepare(version)
+        if INSTALL_ONLY in sys.argv:
+            continue
         done = subprocess.run([python, "-m", "pytest", *TESTS], cwd=ROOT, timeout=SECONDS, check=False)
         outcome = "failed" if done.returncode else "passed"
         print(f"Airflow {PINS[version].release}: {outcome} in {time.monotonic() - started:.0f} s\n", flush=True)

@@ -92,7 +92,7 @@ class Airflow:
         """End every process of this Airflow."""
         for process in (*self._started, self._process):
             if process is not None:
-                _end(process)
+                end(process)
         self._started, self._process = [], None
 
     def run(
@@ -207,7 +207,7 @@ class Airflow:
         raise TimeoutError(f"Waited in vain until {what}; see {self.home / 'standalone.log'}.")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """End a process and all of its group."""
     for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
         try:

@@ -263,7 +263,8 @@ def _parse_integer(value: object) -> int | None:
 
 
 def _parse_boolean(value: object) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
+    # "y" is a ticked box, as Airflow 2's Test button sends it.
+    return {"true": True, "1": True, "y": True, "false": False, "0": False}.get(str(value).strip().lower())
 
 
 def _parse_string(value: object) -> str | None:

@@ -269,14 +269,40 @@ def form_widgets(connection_type: ConnectionType[Any]) -> dict[str, Any]:
 
 
 def _wtform(field: FormField) -> tuple[Any, dict[str, Any]]:
-    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
     from wtforms import BooleanField, IntegerField, PasswordField, StringField
+    from wtforms.validators import Optional, any_of
 
     if field.kind == "boolean":
         return BooleanField, {}
     if field.secret:
-        return PasswordField, {"widget": BS3PasswordFieldWidget()}
-    return (IntegerField if field.kind == "integer" else StringField), {"widget": BS3TextFieldWidget()}
+        return PasswordField, {"widget": _SecretWidget()}
+    if field.kind == "integer":
+        # Without Optional, WTForms takes an empty number for a wrong one, and Airflow 2 does not save the form.
+        return IntegerField, {"widget": BS3TextFieldWidget(), "validators": [Optional()]}
+    # Airflow 3.0 and 3.1 make a dropdown of any_of.
+    validators = [Optional(), any_of(list(field.choices))] if field.choices else []
+    return StringField, {"widget": BS3TextFieldWidget(), "validators": validators}
+
+
+class _SecretWidget:
+    """A password field that keeps a stored secret when a connection is edited in Airflow 2.
+
+    Airflow 2 puts the stored secret into the field, but WTForms' own widget then shows an empty one, and an empty
+    field deletes the extra. Airflow's placeholder means "unchanged", so the page holds that in place of the secret.
+    What a user has typed is shown again if the form could not be saved; it would be lost otherwise.
+    """
+
+    input_type = "password"
+
+    def __call__(self, field: Any, **options: Any) -> Any:
+        from airflow.www.views import SENSITIVE_FIELD_PLACEHOLDER  # type: ignore[import-not-found]
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget
+
+        # Only what a browser has sent is raw data.
+        if field.data and not field.raw_data:
+            options["value"] = SENSITIVE_FIELD_PLACEHOLDER
+        return BS3PasswordFieldWidget(hide_value=False)(field, **options)
 
 
 def field_behaviour(connection_type: ConnectionType[Any]) -> dict[str, Any]:
