@@ -4,7 +4,7 @@ BIN := .venv/bin
 # One process per core. Tests that share a running Airflow stay together in one of them.
 PARALLEL := --numprocesses auto --dist loadgroup
 AZURITE := 3.37.0
-FORMS := 2.11 3.1
+FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help

@@ -25,18 +25,23 @@ class Pin(NamedTuple):
 
     release: str
     day: str
+    also: tuple[str, ...] = ()
+    """Optional packages of Airflow that change its UI."""
 
 
 PINS = {
     "2.11": Pin("2.11.2", "2026-11-22"),
     "3.0": Pin("3.0.6", "2025-09-05"),
+    "3.0-fab": Pin("3.0.6", "2025-09-05", ("apache-airflow-providers-fab",)),
     "3.1": Pin("3.1.8", "2026-03-20"),
     "3.2": Pin("3.2.2", "2026-06-15"),
 }
 
 
 def main() -> int:
-    wanted = [each for each in sys.argv[1:] if each != INSTALL_ONLY] or list(PINS)
+    wanted = [each for each in sys.argv[1:] if each != INSTALL_ONLY] or [
+        version for version, pin in PINS.items() if not pin.also
+    ]
     if unknown := [version for version in wanted if version not in PINS]:
         sys.exit(f"Unknown version {', '.join(unknown)}; known are {', '.join(PINS)}.")
     failed = []
@@ -54,7 +59,7 @@ def main() -> int:
 
 def prepare(version: str) -> Path:
     """Install an Airflow into an environment of its own, if it is not there yet; return its interpreter."""
-    release, day = PINS[version]
+    release, day, also = PINS[version]
     environment = ROOT / f".venv-{version}"
     python, marker = environment / "bin" / "python", environment / "installed"
     spec = f"{release} {day} {requirements()}"
@@ -63,7 +68,7 @@ def prepare(version: str) -> Path:
     print(f"Setting up Airflow {release} ...", flush=True)
     uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
     install = ("pip", "install", "--quiet", "--python", str(python))
-    uv(*install, "--exclude-newer", day, f"apache-airflow=={release}")
+    uv(*install, "--exclude-newer", day, f"apache-airflow=={release}", *also)
     held = environment / "held.txt"
     frozen = uv("pip", "freeze", "--python", str(python)).splitlines()
     held.write_text("\n".join(line for line in frozen if not line.startswith("apache-airflow-providers-common-compat")))
