@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, get_a
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from airflow_provider_lms.killing import Killable
 from airflow_provider_lms.operators.options import (
     Compression,
     IfExists,
@@ -41,7 +43,7 @@ _LONG_LOCK = 60.0
 """A lock of this many seconds or more is worth giving the worker slot back."""
 
 
-class LmsExtractOperator(BaseOperator, Generic[C]):
+class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
     """Base of the operators that read one listing of an LMS.
 
     :param output_path: the folder of the dataset: a path, a URL (``s3://conn_id@bucket/folder``) or an
@@ -204,33 +206,31 @@ class LmsExtractOperator(BaseOperator, Generic[C]):
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
         retry = RetryPolicy(max_wait=max_wait, longest_lock=_LONG_LOCK if can_defer else None)
-        client = self.connect(ClientOptions(retry=retry))
-        try:
-            listing = self.declaration()
-            projection = (
-                choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
-            )
-            result: list[dict[str, Any]] | dict[str, Any]
-            if self.output_path is None:
-                from airflow_provider_lms.storage.xcom import collect
+        with closing(self.connect(ClientOptions(retry=retry))) as client, self._killable():
+            try:
+                listing = self.declaration()
+                projection = (
+                    choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
+                )
+                result: list[dict[str, Any]] | dict[str, Any]
+                if self.output_path is None:
+                    from airflow_provider_lms.storage.xcom import collect
 
-                pages = map(self._conversion(client, projection), self.read(client, None))
-                result = collect(islice(pages, max_pages), max_records)
-                self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
-            else:
-                client.prefetch = max_pages is None
-                result = self._write(client, parts, projection, max_pages, context)
-            self.push_link(client, context)
-            return result
-        except LmsRateLimited as error:
-            if not can_defer or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
+                    pages = map(self._conversion(client, projection), self.read(client, None))
+                    result = collect(islice(pages, max_pages), max_records)
+                    self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
+                else:
+                    client.prefetch = max_pages is None
+                    result = self._write(client, parts, projection, max_pages, context)
+                self.push_link(client, context)
+                return result
+            except LmsRateLimited as error:
+                if not can_defer or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
+                    raise
+                return self._defer(error)
+            except LmsError as error:
+                fail_if_refused(self, error)
                 raise
-            return self._defer(error)
-        except LmsError as error:
-            fail_if_refused(self, error)
-            raise
-        finally:
-            client.close()
 
     def execute_after_lock(self, context: Context, event: Any = None) -> list[dict[str, Any]] | dict[str, Any]:  # noqa: ARG002
         """Resume after :meth:`execute` has deferred. The checkpoint says where."""

@@ -113,7 +113,7 @@ class Transport:
             first, prefetched = prefetched, None
             return self._authorized(call, self._exchange(call, path, params), self._error_of, first)
 
-        return self._retry.run(attempt) if retry else attempt()
+        return self.retrying(attempt) if retry else attempt()
 
     def post(
         self,
@@ -153,11 +153,16 @@ class Transport:
             self._downloader = Downloader(
                 self.base_url, self._exchanger, self._authorized, lambda check: foreign(may_connect=check)
             )
-        self._retry.run(partial(self._downloader.fetch, url, name, start, store))
+        self.retrying(partial(self._downloader.fetch, url, name, start, store))
 
     def retrying(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
-        return self._retry.run(attempt)
+        try:
+            return self._retry.run(attempt)
+        except BaseException:
+            # Nobody asks again. If the task is killed, others need not wait until it has stored what it has.
+            self._rate_limiter.cancel()
+            raise
 
     def prefetch(
         self,
