@@ -10,6 +10,9 @@ from airflow_provider_lms import clock
 from airflow_provider_lms.coordination.store import Store
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 
+_LATE_SECONDS = 1.0
+"""By so much a lock may be shorter when it has been stored: that takes time, too."""
+
 
 class _StateId(msgspec.Struct):
     """The id of a state, as it was when a process of this host has last used it."""
@@ -42,11 +45,14 @@ class Known:
         return self._id
 
     def note(self, state_id: str, lock_seconds: float) -> None:
-        """Remember a state that was read or stored.
+        """Remember a state that was stored.
 
         :param lock_seconds: how long the account is locked, as the state says.
         """
-        self._locked_until, self._lock_is_stored = clock.monotonic() + lock_seconds, True
+        locked_until = clock.monotonic() + lock_seconds
+        # Another thread may have met a lock since this state was stored.
+        if self._lock_is_stored or locked_until > self._locked_until - _LATE_SECONDS:
+            self._locked_until, self._lock_is_stored = locked_until, True
         if state_id == self.id:
             return
         self._id = state_id
@@ -58,13 +64,10 @@ class Known:
             with suppress(CoordinationError):
                 self._host_store.change(self._key, _StateId, put)
 
-    def note_lock(self, seconds: float, *, is_stored: bool) -> None:
-        """Remember a lock.
-
-        :param is_stored: whether the store has it.
-        """
+    def note_lock(self, seconds: float) -> None:
+        """Remember a lock that is not stored yet."""
         self._locked_until = max(self._locked_until, clock.monotonic() + seconds)
-        self._lock_is_stored = is_stored
+        self._lock_is_stored = False
 
     def forget_lock(self) -> None:
         """Remember that the account is not locked."""

@@ -145,8 +145,8 @@ class LocalStore(Store):
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")  # here, since a signal may raise as soon as it returns
         yield
         connection.execute("COMMIT")
     except BaseException:

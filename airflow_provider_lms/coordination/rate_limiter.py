@@ -82,8 +82,8 @@ class RateLimitState(msgspec.Struct):
 
     :param id: chosen at random when the state is new. A process that knows another id knows that the store has
         forgotten what was there.
-    :param full_until: until when the window counts as full, since nobody knows what the LMS has counted in it.
-    :param is_recovered: whether some process has noticed that the store had forgotten.
+    :param lost_at: when a process has noticed that the store had forgotten; 0 if none has. Nobody knows what the LMS
+        has counted until then, so each limit's window counts as full from that moment on.
     """
 
     slots: list[Slot] = []
@@ -92,8 +92,7 @@ class RateLimitState(msgspec.Struct):
     locked_until: float = 0.0
     limits: list[Limit] = []
     id: str = ""
-    full_until: float = 0.0
-    is_recovered: bool = False
+    lost_at: float = 0.0
 
 
 class SharedRateLimiter:
@@ -141,7 +140,8 @@ class SharedRateLimiter:
         """
         if not self._has_limit:
             state, now = self._store.read(self._key, RateLimitState)
-            if not any(limit.is_sound(now) for limit in state.limits):
+            is_limited = any(limit.is_sound(now) for limit in state.limits)
+            if not is_limited and not self._known.missing_lock(state.id):
                 return _locked(state, now)
         not_now, state, now = self._store.change(self._key, RateLimitState, self._take)
         self._known.note(state.id, seconds_until(state.locked_until, now))
@@ -169,16 +169,16 @@ class SharedRateLimiter:
         """
         length = min(self.limits.lock_seconds if seconds is None else seconds, DAY)
 
-        def lock(state: RateLimitState, now: float) -> None:
+        def lock(state: RateLimitState, now: float) -> str:
+            state.id = state.id or _new_id()
             state.locked_until = now + max(length, seconds_until(state.locked_until, now))
+            return state.id
 
-        is_stored = True
+        self._known.note_lock(length)
         try:
-            self._store.change(self._key, RateLimitState, lock)
+            self._known.note(self._store.change(self._key, RateLimitState, lock), length)
         except CoordinationError as error:
-            is_stored = False
             log.warning("%s Other tasks do not know of the lock yet.", error)
-        self._known.note_lock(length, is_stored=is_stored)
         return length
 
     def lock_seconds_left(self) -> float:
@@ -215,19 +215,18 @@ class SharedRateLimiter:
     def _take(self, state: RateLimitState, now: float) -> tuple[RetryAfter | None, RateLimitState, float]:
         _drop_damaged(state, now)
         limits = self._limits_in_force(state, now)
-        self._recover(state, now, limits)
+        self._recover(state, now)
         state.day = [count for count in state.day if count.until + DAY > now]
         not_now = self._day_used_up(state, now, limits) or self._queue(state, now, limits)
         if not_now is None:
             self._count(state, now, limits)
         return not_now, state, now
 
-    def _recover(self, state: RateLimitState, now: float, limits: list[Limit]) -> None:
+    def _recover(self, state: RateLimitState, now: float) -> None:
         """See that a store that has forgotten does not lead to requests that the LMS does not allow."""
-        state.id = state.id or uuid.uuid4().hex
-        if self._known.id not in ("", state.id) and not state.is_recovered:
-            state.is_recovered = True
-            state.full_until = now + max((limit.span for limit in limits if limit.requests is not None), default=0.0)
+        state.id = state.id or _new_id()
+        if self._known.id not in ("", state.id) and not 0 < state.lost_at <= now:
+            state.lost_at = now
         lock = self._known.missing_lock(state.id)
         if lock > seconds_until(state.locked_until, now):
             state.locked_until = now + lock
@@ -260,7 +259,7 @@ class SharedRateLimiter:
         state.queue = [place for place in state.queue if place.kept_until > now or place.holder == self._holder]
         holders = [place.holder for place in state.queue]
         ahead = holders.index(self._holder) if self._holder in holders else len(holders)
-        not_now = _locked(state, now) or _forgotten(state, now) or self._window_full(state, now, ahead, limits)
+        not_now = _locked(state, now) or _forgotten(state, now, limits) or self._window_full(state, now, ahead, limits)
         state.queue = state.queue[:ahead] + state.queue[ahead + 1 :]
         if not_now is not None:
             state.queue.insert(ahead, Place(self._holder, now + min(not_now.seconds, DAY) + self._grace))
@@ -303,6 +302,10 @@ def _new_holder() -> str:
     return uuid.uuid4().hex[:16]
 
 
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
 def _seconds_until_free(slots: list[Slot], limit: Limit, now: float, ahead: int) -> float:
     """How long the next request must wait for one limit; 0 if it may be sent now.
 
@@ -342,8 +345,9 @@ def _drop_damaged(state: RateLimitState, now: float) -> None:
     state.day = [count for count in state.day if count.until <= now + _DAY_STEP and count.requests > 0]
 
 
-def _forgotten(state: RateLimitState, now: float) -> RetryAfter | None:
-    left = seconds_until(state.full_until, now)
+def _forgotten(state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
+    spans = [limit.span for limit in limits if limit.requests is not None]
+    left = seconds_until(state.lost_at + max(spans), now) if state.lost_at > 0 and spans else 0.0
     if not left:
         return None
     return RetryAfter(left, "what tasks share was lost, so nobody knows how many requests were sent lately")

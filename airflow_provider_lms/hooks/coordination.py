@@ -77,7 +77,7 @@ def _container_warning() -> str | None:
     if not elsewhere:
         return None
     return (
-        f"No {' and no '.join(elsewhere)} runs in this container. In another container it would count requests "
-        "separately and use its own access tokens. Set [lms] coordination_url to a file:// URL on a volume that all of "
-        "them share, or to a Redis server."
+        f"No {' and no '.join(elsewhere)} runs in this container. In another container that does not share "
+        "AIRFLOW_HOME, it would count requests separately and use its own access tokens. Set [lms] coordination_url to "
+        "a file:// URL on a volume that all of them share, or to a Redis server."
     )

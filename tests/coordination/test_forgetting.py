@@ -99,6 +99,28 @@ def test_the_window_is_taken_for_full_only_once(store: Unsteady, clock: FakeCloc
     assert send(clients[0]) == 0.0
 
 
+def test_each_limit_of_the_account_takes_its_own_window_for_full(store: Unsteady, clock: FakeClock) -> None:
+    hourly = RateLimits(requests=100, window_seconds=3_600.0)
+    tight, wide = client_of(store), client_of(store, hourly)
+    assert [send(tight), send(wide)] == [0.0, 0.0]
+    store.forget()
+    assert send(tight) == pytest.approx(SPAN)
+    clock.advance(SPAN + 1)
+    assert send(wide) == pytest.approx(3_600 * 1.005 - SPAN - 1)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_lock_outlives_what_another_thread_has_seen_before(store: Unsteady) -> None:
+    client = client_of(store)
+    sibling = client.sibling()
+    assert send(client) == 0.0
+    store.is_away = True
+    client.block(300)
+    store.is_away = False
+    sibling._known.note(client._known.id, 0.0)  # its state was stored before the lock came
+    assert send(sibling) == pytest.approx(300)
+
+
 @pytest.mark.usefixtures("clock")
 def test_without_a_limit_nobody_waits(store: Unsteady) -> None:
     client = client_of(store, RateLimits(requests_per_day=5))
@@ -107,8 +129,11 @@ def test_without_a_limit_nobody_waits(store: Unsteady) -> None:
     assert send(client) == 0.0
 
 
-def test_a_lock_that_is_lost_holds_on_if_somebody_knows_of_it(store: Unsteady, clock: FakeClock) -> None:
-    old, new = client_of(store), client_of(store)
+@pytest.mark.parametrize("limits", [LIMITS, RateLimits()], ids=["limits", "no limits"])
+def test_a_lock_that_is_lost_holds_on_if_somebody_knows_of_it(
+    store: Unsteady, clock: FakeClock, limits: RateLimits
+) -> None:
+    old, new = client_of(store, limits), client_of(store, limits)
     send(new)
     old.block(300)
     clock.advance(100)
@@ -131,8 +156,9 @@ def test_a_lock_that_was_lifted_does_not_come_back(store: Unsteady, clock: FakeC
     assert client.lock_seconds_left() == 0.0
 
 
-def test_a_lock_is_stored_as_soon_as_the_store_is_back(store: Unsteady, clock: FakeClock) -> None:
-    client, other = client_of(store), client_of(store)
+@pytest.mark.parametrize("limits", [LIMITS, RateLimits()], ids=["limits", "no limits"])
+def test_a_lock_is_stored_as_soon_as_the_store_is_back(store: Unsteady, clock: FakeClock, limits: RateLimits) -> None:
+    client, other = client_of(store, limits), client_of(store, limits)
     assert send(client) == 0.0
     store.is_away = True
     assert client.block(300) == 300
