@@ -120,6 +120,7 @@ class _Poll:
         self._make_reader = make_reader
         self._reader: CourseReader | None = None
         self._at_once = False
+        self._reads_again = False
         self._subscriptions: set[Subscription] = set()
         self._interval = math.inf
         self._changed = asyncio.Event()
@@ -140,9 +141,13 @@ class _Poll:
         return not self._subscriptions
 
     def read_at_once(self) -> None:
-        """Begin the next reading as soon as the present one is over. It asks again for learners who were not known."""
-        self._at_once = True
-        self._changed.set()
+        """Begin the next reading as soon as the present one is over. It asks again for learners who were not known.
+
+        If the present one does that already, it will do: who asks for it has seen the reading before.
+        """
+        if not self._reads_again:
+            self._at_once = True
+            self._changed.set()
 
     async def _run(self) -> None:
         try:
@@ -157,16 +162,18 @@ class _Poll:
 
     async def _read_and_publish(self, subscribed: Sequence[Subscription]) -> None:
         outcome: Outcome
+        self._reads_again, self._at_once = self._at_once, False
         try:
-            outcome = await self._read(subscribed, again=self._at_once)
+            outcome = await self._read(subscribed, again=self._reads_again)
         except Exception as error:  # noqa: BLE001  # each trigger decides what it means for its task
             outcome = error
+        finally:
+            self._reads_again = False
         if self._announcement is not None:
             await self._announcement
         await self._publish(subscribed, outcome)
 
     async def _read(self, subscribed: Sequence[Subscription], *, again: bool) -> CourseReading:
-        self._at_once = False
         if self._reader is None:
             self._reader = await in_thread(self._make_reader)
         learners = await in_thread(_union, [each.waiter.criteria.learner_ids for each in subscribed])

@@ -164,6 +164,28 @@ def test_a_reading_that_decides_nothing_leaves_nothing_behind() -> None:
     assert after - before < MANY
 
 
+def test_a_reading_that_confirms_serves_those_who_ask_late_too() -> None:
+    """Of many triggers, the last ones hear of a reading when the next one, which confirms it, has begun already."""
+
+    async def main() -> None:
+        reader = Reader(held={2: threading.Event()})
+        async with crowd(reader, number=2, interval=3_600) as found:
+            poll = found.subscriptions[0]._poll
+            poll.read_at_once()
+            await until(lambda: found.times(0) == found.times(1) == 1)
+            poll.read_at_once()
+            await until(lambda: reader.readings == 2)
+            poll.read_at_once()
+            reader.held[2].set()
+            await until(lambda: found.times(0) == found.times(1) == 2)
+            await asyncio.sleep(0.3)
+            assert reader.readings == 2
+            poll.read_at_once()
+            await until(lambda: reader.readings == 3)
+
+    asyncio.run(main())
+
+
 def _container_objects() -> int:
     gc.disable()  # whatever only a collection would remove counts
     try:
