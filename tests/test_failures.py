@@ -29,8 +29,13 @@ from airflow_provider_lms.lms.errors import (
     LmsUnknownError,
 )
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError
+from airflow_provider_lms.lms.zoho_people.error_codes import UNKNOWN_ID
 from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator, ISpringUsersOperator
-from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator
+from airflow_provider_lms.operators.zoho_people import (
+    ZohoPeopleCourseModulesOperator,
+    ZohoPeopleCoursesOperator,
+    ZohoPeopleEntityProgressOperator,
+)
 from airflow_provider_lms.retry_policy import HAS_RETRY_POLICIES, LmsRetryPolicy
 from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.simulator import Simulator, faults
@@ -107,6 +112,29 @@ def test_ispring_may_refuse_a_token_in_the_words_of_oauth(lms: Simulator, word: 
     lms.ispring.fail("POST /api/v3/token", refused, times=9)
     error = raised(ISpringUsersOperator(task_id="t"))
     assert isinstance(error, AirflowFailException if is_final else LmsAuthError)
+
+
+def _with_one_more(rows: str, **changes: str) -> faults.Fault:
+    """A listing of which one record is gone by the time that somebody asks for it."""
+    return faults.content(lambda page: {**page, rows: [*page[rows], {**page[rows][0], **changes}]})
+
+
+def test_a_learner_who_leaves_while_a_course_is_read_does_not_end_the_task(lms: Simulator) -> None:
+    course = lms.zoho.courses[0].id
+    lms.zoho.fail(
+        f"GET /api/v1/courses/{course}/course-progress", _with_one_more("courseProgress", learnerId="999"), times=9
+    )
+    crawl: dict[str, Any] = {"task_id": "t", "course_id": course, "entity_types": "links"}
+    assert isinstance(raised(ZohoPeopleEntityProgressOperator(**crawl, max_xcom_records=10_000)), UNKNOWN_ID)
+    error = raised(ZohoPeopleEntityProgressOperator(**crawl, learner_ids=["999"]))
+    assert type(error) is AirflowFailException
+
+
+def test_a_course_that_goes_while_its_modules_are_read_does_not_end_the_task(lms: Simulator) -> None:
+    lms.zoho.fail(ZOHO_COURSES, _with_one_more("courses", courseId="999"), times=9)
+    assert isinstance(raised(ZohoPeopleCourseModulesOperator(task_id="t")), UNKNOWN_ID)
+    error = raised(ZohoPeopleCourseModulesOperator(task_id="t", course_ids=["999"]))
+    assert type(error) is AirflowFailException
 
 
 def test_an_unknown_course_ends_the_task(lms: Simulator) -> None:

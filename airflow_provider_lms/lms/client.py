@@ -10,6 +10,7 @@ from functools import cache, partial
 from itertools import product
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
+from airflow_provider_lms.lms.errors import LmsInvalidValue, LmsNotFound
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
@@ -119,6 +120,21 @@ class LmsClient(ABC):
         """
         return self.read(listing, page_size=page_size, start=start, **values)
 
+    def _read_listed(
+        self,
+        listed: ListedFirst,
+        listing: Listing[R],
+        values: Mapping[str, Any],
+        page_size: int | None,
+        start: str | None,
+    ) -> Iterator[Page[R]]:
+        try:
+            yield from self.read_child(listing, values, page_size, start)
+        except (LmsNotFound, LmsInvalidValue) as error:
+            if listed.is_used:
+                error.is_refusal = False  # the parent has gone meanwhile, and the next attempt lists them anew
+            raise
+
     def _find(self, listing: Listing[Any] | str) -> Listing[Any]:
         if not isinstance(listing, str):
             return listing
@@ -152,7 +168,7 @@ class LmsClient(ABC):
         def read(client: LmsClient, keys: Iterable[str], start: str | None) -> Iterator[Page[R]]:
             known = ids_by_key()
             units = [
-                Unit(key, partial(client.read_child, listing, {**own, **known[key]}, page_size))
+                Unit(key, partial(client._read_listed, listed, listing, {**own, **known[key]}, page_size))
                 for key in sorted(keys)
                 if key in known
             ]

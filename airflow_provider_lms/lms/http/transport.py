@@ -175,11 +175,11 @@ class Transport:
     ) -> None:
         """Send in advance what the next ``get`` or ``post`` will ask for, while the caller does something else.
 
-        :param body: of a ``POST`` that only reads; None is a ``GET``.
-
         Nothing is sent if that would mean to wait. The thread does the exchange and nothing else. Tokens, the rate
         limiter and whatever Airflow hears of them stay in the caller's thread: on Airflow 3.0 and 3.1 a worker must not
         be talked to from two threads.
+
+        :param body: of a ``POST`` that only reads; None is a ``GET``.
         """
         self._drop_prefetched()
         try:

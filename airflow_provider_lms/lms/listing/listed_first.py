@@ -21,10 +21,13 @@ class ListedFirst:
     """
 
     def __init__(self) -> None:
+        self.is_used = False
+        """Whether anything was listed."""
         self._consistent = True
 
     def records(self, pages: Iterable[Page[R]]) -> Iterator[R]:
         """The records of a listing that is read first."""
+        self.is_used = True
         for page in pages:
             self.note(page.consistent)
             yield from page.records

@@ -111,10 +111,10 @@ class ZohoPeopleCourseReader:
     def read_flow(self, learners: LearnerIds | None, *, again: bool = False) -> ReadFlow[CourseSnapshot]:
         """Read the progress of learners.
 
-        :param learners: those that matter; None is everybody.
         With ``entity_progress``, a learner's entities are not read again as long as their progress in the course stays
         the same: at most for an hour if they have not completed it.
 
+        :param learners: those that matter; None is everybody.
         :param again: read the entities of all learners.
         :raises ValueError: ``entity_progress`` takes longer than ``max_seconds``.
         """

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property, partial
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -31,6 +31,7 @@ from airflow_provider_lms.lms.zoho_people.once_more import once_more
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R", bound=msgspec.Struct)
 OnUnknownLearner: TypeAlias = Literal["fail", "skip"]
 
 _START = re.compile(r"[^/:]*/[^/:]+/\d+:(\d+(-[0-9a-f]{16})?)?")
@@ -165,6 +166,7 @@ class EntityProgressCrawl:
                 yield page
         except UNKNOWN_ID as error:
             if known or self._given is None:
+                error.is_refusal = False  # the learner has left meanwhile, and the next attempt lists them anew
                 raise
             self._report_unknown([learner], type(error))
 
@@ -211,14 +213,20 @@ class EntityProgressCrawl:
         if not self._skips:
             raise kind(
                 f"learner_ids: Zoho knows no learner {named} in course {self._course}, or no such course. "
-                "Remove the learner, or set on_unknown_learner='skip'."
+                "Remove the learner, or set on_unknown_learner='skip'.",
+                is_refusal=True,
             )
         if self._unknown.issuperset(self._given or ()):
             raise kind(
                 f"learner_ids: Zoho knows none of these learners in course {self._course}. Are these ids of another "
-                "kind? The learnerId of course progress is the right one."
+                "kind? The learnerId of course progress is the right one.",
+                is_refusal=True,
             )
         log.warning("learner_ids: skipping %s, unknown to Zoho in course %s.", named, self._course)
+
+    def mark(self, pages: Iterator[Page[R]]) -> Iterator[Page[R]]:
+        """Pages about :attr:`enrolled`. They are not consistent if learners came or went while these were listed."""
+        return self._listed.mark(pages)
 
     def log_cost(self) -> None:
         """Log how many calls it takes to read everybody."""
