@@ -345,6 +345,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             schema_version=listing.version,
             host=client.base_url,
             query=query,
+            # Keys of splits and continuations stand for people by these credentials, so with others they mean nobody.
+            details=[client.disguise("credentials")],
             subject=describe_subject(listing, parameters),
         )
         if projection is None:
@@ -356,7 +358,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             primary_key=listing.key if projection.has(*listing.key) else (),
             watermark=whole.watermark if projection.keeps(whole.watermark) else None,
             query=projection.redact(query, personal),
-            details=[query, projection.choice, projection.key_id],
+            details=[whole.details, query, projection.choice, projection.key_id],
             hash_key_id=projection.key_id,
         )
 

@@ -25,6 +25,8 @@ from tests.storage.formats import need
 from tests.tasks import execute
 
 LEARNERS = 30
+_PAGES_EACH = 4
+"""Of a learner: one of each kind of entities, and of files two."""
 KINDS = ["online_tests", "assignments", "files"]
 SECRET = "a secret that nobody can guess"
 
@@ -279,22 +281,60 @@ def test_other_learners_may_be_named(lms: Simulator, tmp_path: Path) -> None:
     assert contents(second) == truth(lms, tmp_path, learner_ids=learners[3:8])
 
 
-@pytest.mark.parametrize("after", range(4, 60, 11))
+@pytest.mark.parametrize("has_previous", [False, True])
+@pytest.mark.parametrize("after", range(8, 60, 17))
 def test_a_change_during_an_attempt_that_fails_is_found_by_the_next_run(
-    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, has_previous: bool
 ) -> None:
     options: dict[str, Any] = {"full_crawl_every": "365d", "part_bytes": 1, "max_wait": 0}
+    if has_previous:
+        crawl(lms, tmp_path / "out", **options)
+        finish(lms, *range(1, LEARNERS, 2))
+        read_learners(lms)
     with monkeypatch.context() as patch:
         patch.setattr(lms.zoho, "reply", breaking(lms.zoho.reply, after=after))
         with pytest.raises(LmsError):
             execute(operator(lms, tmp_path / "out", **options), attempt(1))
-    read_before = read_learners(lms)
+    kept = sum(split["pages"] for split in json.loads((tmp_path / "out" / "_checkpoint.json").read_text())["splits"])
     finish(lms, *range(0, LEARNERS, 2))
+    lms.zoho.requests.clear()
     summary = execute(operator(lms, tmp_path / "out", **options), attempt(2))
+    changed = LEARNERS if not has_previous else LEARNERS // 2
+    new = LEARNERS // 2 if has_previous else 0  # they changed between the attempts
+    assert len(details(lms)) == _PAGES_EACH * (changed + new) - kept
     assert summary["records"] == len(truth(lms, tmp_path))
-    assert not read_before & (read_learners(lms) - read_before) or after < 4
     crawl(lms, tmp_path / "out", full_crawl_every="365d")
     assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
+
+
+@pytest.mark.parametrize("columns", [{}, {"columns": ["learnerId", "batchId", "readAt", "testName"]}])
+def test_other_credentials_between_two_attempts_double_nothing(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any]
+) -> None:
+    options: dict[str, Any] = {"part_bytes": 1, "max_wait": 0, **columns}
+    with monkeypatch.context() as patch:
+        patch.setattr(lms.zoho, "reply", breaking(lms.zoho.reply, after=40))
+        with pytest.raises(LmsError):
+            execute(operator(lms, tmp_path / "out", **options), attempt(1))
+    lms.zoho.refresh_token = "1000.another"
+    connect(lms, monkeypatch)
+    execute(operator(lms, tmp_path / "out", **options), attempt(2))
+    assert contents(str(tmp_path / "out")) == truth(lms, tmp_path, **columns)
+
+
+def test_retries_take_no_further_turns(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> None:
+    crawl(lms, tmp_path)
+    clock.advance(86_400)
+    read_learners(lms)
+    for number in (1, 2, 3):
+        with monkeypatch.context() as patch:
+            patch.setattr(lms.zoho, "reply", breaking(lms.zoho.reply, after=8))
+            with pytest.raises(LmsError):
+                execute(operator(lms, tmp_path, part_bytes=1, max_wait=0), attempt(number))
+    execute(operator(lms, tmp_path, part_bytes=1), attempt(4))
+    assert len(read_learners(lms)) == 5  # a seventh of 30
 
 
 def test_an_attempt_without_states_is_not_resumed(

@@ -130,7 +130,8 @@ class ChangedLearners:
         if self._previous is not None:
             before = self._previous.states
             since = clock.utcnow() - self._previous.manifest.started_at
-        plan = Plan.make(enrolled, before, since, self._full_crawl_every)
+        # A retry takes no further turns: the first attempt has taken those of this run.
+        plan = Plan.make(enrolled, before, timedelta() if known else since, self._full_crawl_every)
         read = [each for each in enrolled if each.key in plan.changed | plan.due]
         self._carried = [each for each in enrolled if each.key not in plan.changed | plan.due]
         if not known:
@@ -152,7 +153,7 @@ class ChangedLearners:
                     yield step if step.page is None else step._replace(page=self._convert(step.page))
         for split in splits:
             if split.keys == [_CARRIED]:
-                yield from steps(split, lambda _: self._carried_pages())
+                yield from steps(split, lambda _: self._crawl.mark(self._carried_pages()))
 
     def states(self, splits: Sequence[Sequence[str]], started_at: datetime) -> Sequence[State]:
         read = [key.split(_STATE) for keys in splits for key in keys if key != _CARRIED]
