@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_lms.coordination import CoordinationError, Store
-from airflow_provider_lms.hooks.parts import parts_elsewhere
 
 _FILE = "lms_coordination.sqlite"
 _REDIS = ("redis", "rediss", "unix")
@@ -64,20 +63,8 @@ def single_host_warning(store: Store) -> str | None:
     ]
     distributed = ", ".join(name for name in names if name not in _ONE_HOST)
     if not distributed:
-        return _container_warning()
+        return None
     return (
         f"{distributed} may run tasks on several hosts. Each host would count requests separately and use its own "
         "access tokens. Set [lms] coordination_url to a Redis server."
-    )
-
-
-def _container_warning() -> str | None:
-    url = conf.get("lms", "coordination_url", fallback="local").strip() or "local"
-    elsewhere = parts_elsewhere() if url == "local" else ()
-    if not elsewhere:
-        return None
-    return (
-        f"No {' and no '.join(elsewhere)} runs in this container. In another container that does not share "
-        "AIRFLOW_HOME, it would count requests separately and use its own access tokens. Set [lms] coordination_url to "
-        "a file:// URL on a volume that all of them share, or to a Redis server."
     )

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import psutil
 import pytest
 
 from airflow_provider_lms.coordination import CoordinationError
-from airflow_provider_lms.hooks import base, parts
+from airflow_provider_lms.hooks import base
 from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.simulator import Simulator
@@ -102,59 +99,3 @@ def test_clients_of_one_account_share_a_token(lms: Simulator) -> None:
     for _ in range(3):
         rows(ISpringLearnHook().get_conn().courses())
     assert lms.ispring.count(TOKEN) == 1
-
-
-SCHEDULER = ["/venv/bin/python", "/venv/bin/airflow", "scheduler"]
-TRIGGERER = ["/venv/bin/python", "-m", "airflow", "triggerer"]
-API_SERVER = ["airflow api_server -- host:0.0.0.0 port:8080"]
-WORKER = ["airflow worker -- LocalExecutor: <idle>"]
-OTHER = ["tail", "-f", "airflow.log"]
-
-
-@pytest.mark.parametrize(
-    ("own", "others", "elsewhere"),
-    [
-        ([WORKER, SCHEDULER], [TRIGGERER, API_SERVER], ()),
-        ([WORKER, SCHEDULER], [OTHER], ("triggerer",)),
-        ([TRIGGERER], [OTHER], ("scheduler",)),
-        ([API_SERVER], [], ("scheduler", "triggerer")),
-        ([OTHER], [API_SERVER], ()),
-    ],
-)
-def test_parts_in_containers_of_their_own_are_warned_of(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    own: list[list[str]],
-    others: list[list[str]],
-    elsewhere: tuple[str, ...],
-) -> None:
-    def process(command: list[str], *parents: list[str]) -> Any:
-        return SimpleNamespace(cmdline=lambda: command, parents=lambda: [process(each) for each in parents])
-
-    monkeypatch.setattr(psutil, "Process", lambda: process(*own))
-    monkeypatch.setattr(psutil, "process_iter", lambda: [process(each) for each in (*own, *others)])
-    monkeypatch.setattr(parts, "_CONTAINER_MARKS", (tmp_path,))
-    monkeypatch.setenv(URL, "local")
-    parts.parts_elsewhere.cache_clear()
-    try:
-        assert parts.parts_elsewhere() == elsewhere
-        warning = single_host_warning(shared_store())
-        assert (warning is None) is (elsewhere == ())
-        if warning is not None:
-            assert warning.startswith(f"No {' and no '.join(elsewhere)} runs in this container")
-        monkeypatch.setenv(URL, (tmp_path / "shared.sqlite").as_uri())
-        assert single_host_warning(shared_store()) is None
-        monkeypatch.setattr(parts, "_CONTAINER_MARKS", (tmp_path / "missing",))
-        parts.parts_elsewhere.cache_clear()
-        assert parts.parts_elsewhere() == ()
-    finally:
-        parts.parts_elsewhere.cache_clear()
-
-
-def test_a_process_that_ends_meanwhile_is_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone() -> list[str]:
-        raise psutil.NoSuchProcess(1)
-
-    monkeypatch.setattr(psutil, "process_iter", lambda: [SimpleNamespace(cmdline=gone)])
-    parts.parts_elsewhere.cache_clear()
-    assert parts.parts_elsewhere() == ()
