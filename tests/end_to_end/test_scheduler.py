@@ -67,7 +67,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     worlds["rows_broken"] = worlds["rows_refused"] = World(users=30, courses=1, modules=1)
     worlds["rows_locked"] = worlds["rows_broken_once"] = World(users=95, courses=1, modules=1, blocked=0)
     with ExitStack() as stack:
-        simulators = {name: stack.enter_context(Simulator(world)) for name, world in worlds.items()}
+        # Each reply takes a moment, so that requests overlap however fast or slow the machine is.
+        simulators = {name: stack.enter_context(Simulator(world, latency=0.02)) for name, world in worlds.items()}
         connections = {name: simulator.connection() for name, simulator in simulators.items()}
         limits = Limits(window_seconds=1.0, lock_seconds=5.0, token_window_seconds=10.0)
         zoho = stack.enter_context(Simulator(World(users=4, courses=8, modules=1), zoho_limits=limits))
