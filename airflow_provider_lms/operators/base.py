@@ -273,10 +273,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         :param convert: makes of a page what the dataset is to hold.
         """
         from airflow_provider_lms.lms.listing.splits import Reading
-        from airflow_provider_lms.operators.split_listing import SplitListing
+        from airflow_provider_lms.operators.split_listing import REJECTED, SplitListing, SplitReader
         from airflow_provider_lms.storage.source import WholeListing
-
-        rejected = self.rejected_positions()
 
         def pages(start: str | None, before: int) -> Iterator[Page[Any]]:
             left = None if max_pages is None else max(max_pages - before, 0)
@@ -284,26 +282,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
         reading = self.read(client, None)  # sends nothing
         if max_pages is not None or not isinstance(reading, Reading) or reading.splitter is None:
-            return WholeListing(pages, rejected)
-        return SplitListing(
-            pages,
-            rejected,
-            client=client,
-            splitter=reading.splitter,
-            parallel_requests=min(self.parallel_requests, client.parallel_requests),
-            convert=convert,
-        )
-
-    @staticmethod
-    def rejected_positions() -> tuple[type[Exception], ...]:
-        """What reading may raise if a position from a checkpoint is not accepted.
-
-        A position from a damaged checkpoint may fail in any way, and would fail every retry. Reading anew from the
-        first page shows whether the position was at fault.
-        """
-        from airflow_provider_lms.lms.errors import LmsBadRequest, LmsNotFound
-
-        return (LmsBadRequest, LmsNotFound, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+            return WholeListing(pages, REJECTED)
+        return SplitListing(pages, reading.splitter, SplitReader(client, self.parallel_requests, convert))
 
     def _write(
         self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context

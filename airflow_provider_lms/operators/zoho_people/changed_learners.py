@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence, Set
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.listing.page import Page
-from airflow_provider_lms.lms.listing.splits import Split, Splitter, Step, balanced, steps
-from airflow_provider_lms.lms.parallel import SPLITS_PER_THREAD, read_splits
+from airflow_provider_lms.lms.listing.splits import Split, Splitter, Step, steps
 from airflow_provider_lms.lms.zoho_people.listings.progress import EntityProgress
 from airflow_provider_lms.storage.states import Previous, State
 from airflow_provider_lms.tables.columns import Columns, RowType
@@ -24,9 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
     from airflow_provider_lms.lms.zoho_people.crawl import Enrolled, EntityProgressCrawl
+    from airflow_provider_lms.operators.split_listing import SplitReader
     from airflow_provider_lms.storage.dataset import Description
-
-log = logging.getLogger(__name__)
 
 _CARRIED = "carried"
 """The only key of the split with the rows that are carried over. Keys of learners have a slash."""
@@ -91,35 +87,25 @@ class ChangedLearners:
     everybody whom no attempt has read.
 
     :param crawl: the crawl over the course, with states.
-    :param client: the account to read.
+    :param reader: reads learners.
+    :param description: the dataset that is written.
     :param previous: the earlier dataset; None if there is none to carry rows over from.
     :param full_crawl_every: after how long each learner is read, changed or not.
-    :param description: the dataset that is written.
-    :param convert: makes of a page what the dataset is to hold.
-    :param parallel_requests: how many requests may be in flight.
-    :param rejected: what means that a continuation is no longer accepted.
     """
 
     def __init__(
         self,
         crawl: EntityProgressCrawl,
-        client: ZohoPeopleClient,
+        reader: SplitReader,
+        description: Description,
         previous: Previous | None,
         full_crawl_every: timedelta,
-        *,
-        description: Description,
-        convert: Callable[[Page[Any]], Page[Any]],
-        parallel_requests: int,
-        rejected: tuple[type[Exception], ...],
     ) -> None:
         self._crawl = crawl
-        self._client = client
+        self._reader = reader
+        self._description = description
         self._previous = previous
         self._full_crawl_every = full_crawl_every
-        self._description = description
-        self._convert = convert
-        self._parallel_requests = parallel_requests
-        self._rejected = rejected
         self._carried: list[Enrolled] = []
 
     def split(self, known: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
@@ -137,7 +123,7 @@ class ChangedLearners:
         if not known:
             self._log_cost(plan)
         keys = [f"{each.key}{_STATE}{each.state}" for each in read]
-        return [*balanced(keys, SPLITS_PER_THREAD * self._parallel_requests), *([] if known else [[_CARRIED]])]
+        return [*self._reader.divide(keys), *([] if known else [[_CARRIED]])]
 
     def read(self, splits: Sequence[Split]) -> Generator[Step[Any]]:
         learners = [
@@ -147,10 +133,7 @@ class ChangedLearners:
         ]
         splitter: Splitter[ZohoPeopleClient, EntityProgress] = Splitter(list, self._crawl.read_enrolled)
         if learners:
-            found = read_splits(self._client, splitter, learners, self._parallel_requests, self._rejected)
-            with closing(found):
-                for step in found:
-                    yield step if step.page is None else step._replace(page=self._convert(step.page))
+            yield from self._reader.read(splitter, learners)
         for split in splits:
             if split.keys == [_CARRIED]:
                 yield from steps(split, lambda _: self._crawl.mark(self._carried_pages()))
@@ -189,4 +172,4 @@ class ChangedLearners:
             )
             for each in enrolled
         ]
-        return {(row.batch_id, row.learner_id) for row in self._convert(Page(samples, 1, None)).records}
+        return {(row.batch_id, row.learner_id) for row in self._reader.convert(Page(samples, 1, None)).records}

@@ -135,20 +135,19 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
     ) -> Source:
         if self.previous is None:
             return super().source(client, description, convert, max_pages)
+        from airflow_provider_lms.operators.split_listing import SplitReader
         from airflow_provider_lms.operators.zoho_people.changed_learners import ChangedLearners, check_columns
         from airflow_provider_lms.storage.states import find_previous
 
         check_columns(description.record)
-        return ChangedLearners(
-            self._crawl(client, None, with_states=True),
-            client,
-            find_previous(self.previous, description, may_differ={"learner_ids", "on_unknown_learner"}),
-            self._interval(),
-            description=description,
-            convert=convert,
-            parallel_requests=min(self.parallel_requests, client.parallel_requests),
-            rejected=self.rejected_positions(),
+        previous = find_previous(
+            self.previous,
+            description,
+            may_differ={"learner_ids", "on_unknown_learner"},
         )
+        reader = SplitReader(client, self.parallel_requests, convert)
+        crawl = self._crawl(client, None, with_states=True)
+        return ChangedLearners(crawl, reader, description, previous, self._interval())
 
     def read(self, client: ZohoPeopleClient, start: str | None) -> Reading[EntityProgress]:
         return self._crawl(client, start).reading()
