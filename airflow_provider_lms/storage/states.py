@@ -83,12 +83,17 @@ def put_states(directory: ObjectStoragePath, states: Sequence[State]) -> Attache
 
 
 def find_previous(
-    source: Location | Mapping[str, Any], description: Description, *, may_differ: Set[str] = frozenset()
+    source: Location | Mapping[str, Any],
+    description: Description,
+    *,
+    may_differ: Set[str] = frozenset(),
+    takes_new_fields: bool = True,
 ) -> Previous | None:
     """An earlier dataset, if its rows can be carried over into the one that is described. If not, the log says why.
 
     :param source: its folder, or its summary.
     :param may_differ: the parameters of the query that only say which learners are read.
+    :param takes_new_fields: whether rows may have fields that are not declared.
     :raises StorageError: the folder cannot be read.
     """
     directory = folder("previous", source["uri"] if isinstance(source, Mapping) else source)
@@ -98,6 +103,8 @@ def find_previous(
             log.info("previous: no dataset was committed to %s yet, so everything is read.", directory)
             return None
         _check_fits(manifest, description, may_differ)
+        if manifest.new_fields and not takes_new_fields:
+            raise _DoesNotFit("its rows have fields that schema_contract='freeze' does not take")
         return Previous(directory, manifest, {each.key: each for each in _read_states(directory, manifest)})
     except (_DoesNotFit, ManifestError) as error:
         log.warning("previous: rows of %s are not carried over: %s. Everything is read.", directory, error)

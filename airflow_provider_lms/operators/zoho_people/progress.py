@@ -144,6 +144,7 @@ class ZohoPeopleEntityProgressOperator(ZohoPeopleExtractOperator):
             self.previous,
             description,
             may_differ={"learner_ids", "on_unknown_learner"},
+            takes_new_fields=self.schema_contract == "evolve",
         )
         reader = SplitReader(client, self.parallel_requests, convert)
         crawl = self._crawl(client, None, with_states=True)
