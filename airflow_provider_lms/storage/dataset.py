@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.storage.attachments import Attachments
+    from airflow_provider_lms.storage.manifest import AttachedFile
     from airflow_provider_lms.storage.source import Source
 
 log = logging.getLogger(__name__)
@@ -112,19 +113,21 @@ class Dataset:
         progress = Progress.begin(self._directory, self._run, mark)
         progress.add_splits(source)
         writers = SplitWriters(self._directory, description, parts, progress, attachments)
+        states: AttachedFile | None = None
         try:
             writers.write(source.read(progress.pending()))
+            states = self._put_states(source, progress)
             before = self._find_writable()
             self._check_not_replaced(writers.files)
             _warn_of_new_key(before, description.hash_key_id)
         except BaseException:
             kept = set(names_of(progress.files))
             written = [*names_of(writers.files), *([] if attachments is None else attachments.names)]
+            written += [] if states is None else [states.name]
             self._remove(name for name in written if name not in kept)
             raise
         manifest = self._manifest(description, parts, progress, writers)
-        states = source.states([split.keys for split in progress.splits], progress.started_at)
-        manifest.states = None if states is None else put_states(self._directory, states)
+        manifest.states = states
         manifest.previous = [*(before.names if before else []), *progress.leftovers]
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
@@ -140,6 +143,10 @@ class Dataset:
             len(manifest.files),
         )
         return manifests.summarize(self._directory, manifest)
+
+    def _put_states(self, source: Source, progress: Progress) -> AttachedFile | None:
+        states = source.states([split.keys for split in progress.splits], progress.started_at)
+        return None if states is None else put_states(self._directory, states)
 
     def _manifest(
         self,
