@@ -130,21 +130,23 @@ class ZohoPeopleCourseReader:
         if not self._by_entities:
             return CourseSnapshot(map(_progress, rows), populated=self._memory.populated)
         self._check_cost(len(rows) * len(self._types))
-        findings: dict[str, Finding] = {}
+        progress: list[LearnerProgress] = []
         rejection, remembered = None, False
         for row in rows:
             name, state = f"{row.batch_id or ''}/{row.learner_id}", msgspec.json.encode(row, order="deterministic")
             finding = None if again else self._recall(name, state)
             remembered = remembered or finding is not None
-            try:
+            if finding is None:
                 found_at = clock.monotonic()
-                findings[name] = finding or Finding(state, (yield from self._entities_done(row)), found_at)
-            except UNKNOWN_ID as error:
-                rejection = error  # the learner may have left the course meanwhile
-        if rejection is not None and not findings:
+                try:
+                    done = yield from self._entities_done(row)
+                except UNKNOWN_ID as error:
+                    rejection = error  # the learner may have left the course meanwhile
+                    continue
+                finding = self._memory.findings[name] = Finding(state, done, found_at)
+            progress.append(LearnerProgress(row.learner_id, done=finding.done))
+        if rejection is not None and not progress:
             raise rejection
-        self._memory.findings |= findings
-        progress = [LearnerProgress(name.partition("/")[2], done=finding.done) for name, finding in findings.items()]
         return CourseSnapshot(progress, populated=self._memory.populated, remembered=remembered)
 
     def _recall(self, name: str, state: bytes) -> Finding | None:

@@ -137,11 +137,16 @@ class EntityProgressCrawl:
         """
         each, limits, count = len(self._types), self._client.limits, len(self.enrolled)
         calls, all_calls = (changed + due) * each + self._listing_calls, count * each
+        in_turn = f", plus {due:,} whose turn it is" if due else ""
         times = f", {_duration(limits, calls)} instead of {_duration(limits, all_calls)}" if limits.requests else ""
         log.info(
-            "Course %s: %s of %s learners changed, and it is the turn of %s more: %s calls instead of %s%s.",
+            "Course %s: %s of %s learners changed%s: %s calls instead of %s%s.",
             self._course,
-            *(f"{number:,}" for number in (changed, count, due, calls, all_calls)),
+            f"{changed:,}",
+            f"{count:,}",
+            in_turn,
+            f"{calls:,}",
+            f"{all_calls:,}",
             times,
         )
 
