@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,9 +228,18 @@ def test_a_link_that_the_role_may_not_see_is_asked_for_once_by_all_tasks(lms: Si
     assert lms.ispring.count(f"GET /content/{course}") == 1
 
 
-def test_an_outage_while_the_link_is_asked_for_is_not_remembered(lms: Simulator) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.status(503),
+        lambda _, reply: replace(reply, status=404, content={"detail": "no such route"}),
+        faults.content(lambda _: {"status": "ok"}),
+    ],
+    ids=["an outage", "a gateway's 404", "no content item"],
+)
+def test_what_says_nothing_about_the_link_is_not_remembered(lms: Simulator, fault: faults.Fault) -> None:
     course = lms.ispring.courses[0].id
-    lms.ispring.fail(f"GET /content/{course}", faults.status(503))
+    lms.ispring.fail(f"GET /content/{course}", fault)
     links = []
     for _ in range(2):
         found, pushed = linked()

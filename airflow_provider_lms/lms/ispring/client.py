@@ -313,15 +313,16 @@ class ISpringLearnClient(TypedReads):
             return known or None
         try:
             response = self._transport.get(_content_path(course_id), shown_path=_CONTENT, retry=False)
-        except (LmsPermissionError, LmsNotFound):
-            self._keep_link(course_id, "")
+        except (LmsPermissionError, LmsNotFound) as error:
+            if error.is_refusal:  # a gateway may answer so for a while
+                self._keep_link(course_id, "")
             raise
         url = link_of(response)
         self._keep_link(course_id, url)
         return url or None
 
-    def _keep_link(self, course_id: str, url: str) -> None:
-        if self._links is not None:
+    def _keep_link(self, course_id: str, url: str | None) -> None:
+        if self._links is not None and url is not None:
             self._links.put({course_id: url})
 
     def download_certificate(self, certificate: Certificate, store: Store) -> None:

@@ -36,14 +36,16 @@ def keep_links_of(reading: Reading[Course], links: CourseLinks) -> Reading[Cours
     return Reading(pages(), reading.splitter)
 
 
-def link_of(response: Response) -> str:
-    """The address in a response of ``GET /content/{contentId}``; empty if there is none.
+def link_of(response: Response) -> str | None:
+    """The address in a response of ``GET /content/{contentId}``; empty if there is none, None if it is no content item.
 
     An address cannot be derived from the course id: the vendor's samples end in an id of another kind.
 
     :raises LmsBrokenPage: the response cannot be read.
     """
     found = parse_document(response)
-    item = found.get("contentItem", found) if isinstance(found, dict) else {}
-    url = item.get("viewUrl") if isinstance(item, dict) else None
+    item = found.get("contentItem", found) if isinstance(found, dict) else None
+    if not isinstance(item, dict) or "contentItemId" not in item:
+        return None
+    url = item.get("viewUrl")
     return url if isinstance(url, str) else ""
