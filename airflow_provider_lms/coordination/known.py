@@ -31,6 +31,7 @@ class Known:
         self._key = key
         self._host_store = host_store
         self._id: str | None = None
+        self._is_kept = False
         self._locked_until = 0.0
         self._lock_is_stored = True
 
@@ -53,9 +54,10 @@ class Known:
         # Another thread may have met a lock since this state was stored.
         if self._lock_is_stored or locked_until > self._locked_until - _LATE_SECONDS:
             self._locked_until, self._lock_is_stored = locked_until, True
-        if state_id == self.id:
+        if self._is_kept and state_id == self._id:
             return
-        self._id = state_id
+        # Once in each process at least: what nobody stores for a week is forgotten.
+        self._id, self._is_kept = state_id, True
         if self._host_store is not None:
 
             def put(found: _StateId, _: float) -> None:

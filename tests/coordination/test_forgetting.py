@@ -74,7 +74,7 @@ def test_the_first_use_of_a_store_does_not_wait(store: Unsteady) -> None:
     assert [send(client_of(store)) for _ in range(3)] == [0.0] * 3
 
 
-def test_a_client_that_knows_what_is_lost_takes_the_window_for_full(store: Unsteady, clock: FakeClock) -> None:
+def test_a_client_that_knows_what_is_lost_treats_the_window_as_full(store: Unsteady, clock: FakeClock) -> None:
     old, new = client_of(store), client_of(store)
     assert send(old) == 0.0
     store.forget()
@@ -88,7 +88,7 @@ def test_a_client_that_knows_what_is_lost_takes_the_window_for_full(store: Unste
     assert [send(old), send(new)] == [0.0, 0.0]
 
 
-def test_the_window_is_taken_for_full_only_once(store: Unsteady, clock: FakeClock) -> None:
+def test_the_window_is_treated_as_full_only_once(store: Unsteady, clock: FakeClock) -> None:
     clients = [client_of(store) for _ in range(3)]
     assert [send(each) for each in clients] == [0.0] * 3
     store.forget()
@@ -99,7 +99,7 @@ def test_the_window_is_taken_for_full_only_once(store: Unsteady, clock: FakeCloc
     assert send(clients[0]) == 0.0
 
 
-def test_each_limit_of_the_account_takes_its_own_window_for_full(store: Unsteady, clock: FakeClock) -> None:
+def test_each_limit_of_the_account_treats_its_own_window_as_full(store: Unsteady, clock: FakeClock) -> None:
     hourly = RateLimits(requests=100, window_seconds=3_600.0)
     tight, wide = client_of(store), client_of(store, hourly)
     assert [send(tight), send(wide)] == [0.0, 0.0]
@@ -186,6 +186,14 @@ def test_later_processes_of_the_host_know_too(store: Unsteady, tmp_path: Path) -
     store.forget()
     assert send(client_of(store, host_store=elsewhere)) == 0.0
     assert send(client_of(store, host_store=here)) == pytest.approx(SPAN)
+
+
+def test_the_host_knows_for_as_long_as_it_uses_the_store(store: Unsteady, clock: FakeClock, tmp_path: Path) -> None:
+    for _ in range(4):  # each time a process of its own
+        assert send(client_of(store, host_store=LocalStore(tmp_path / "here"))) == 0.0
+        clock.advance(3 * 86_400)
+    store.forget()
+    assert send(client_of(store, host_store=LocalStore(tmp_path / "here"))) == pytest.approx(SPAN)
 
 
 @pytest.mark.usefixtures("clock")
