@@ -69,15 +69,7 @@ class Airflow:
 
     def __enter__(self) -> Airflow:
         self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "standalone.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", "standalone"],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = launch(Path(sys.executable), "standalone", self.environment, self.home / "standalone.log")
         try:
             self.wait_until("Airflow is up", self._healthy, timeout=180)
         except BaseException:
@@ -143,17 +135,7 @@ class Airflow:
 
     def start(self, component: str) -> None:
         """Start a component that was killed; it ends with the others."""
-        with (self.home / f"{component}.log").open("ab") as log:
-            self._started.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "airflow", component],
-                    env=self.environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )
+        self._started.append(launch(Path(sys.executable), component, self.environment, self.home / f"{component}.log"))
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A call of Airflow's REST API."""
@@ -205,6 +187,23 @@ class Airflow:
                 pass
             time.sleep(0.5)
         raise TimeoutError(f"Waited in vain until {what}; see {self.home / 'standalone.log'}.")
+
+
+def launch(python: Path, component: str, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a part of Airflow in a group of processes of its own.
+
+    :param python: the interpreter of an environment with Airflow.
+    :param log: the file that its output is appended to.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [python, "-m", "airflow", component],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

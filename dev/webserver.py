@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from dev.standalone import end, free_ports
+from dev.standalone import end, free_ports, launch
 
 USER = PASSWORD = "admin"
 
@@ -54,15 +54,8 @@ class Webserver:
         if self.is_airflow_2:
             names = ("--firstname", "A", "--lastname", "B", "--email", "admin@example.com")
             self.command("users", "create", "--username", USER, "--password", PASSWORD, "--role", "Admin", *names)
-        with (self._home / "webserver.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [self._python, "-m", "airflow", "webserver" if self.is_airflow_2 else "api-server"],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        component = "webserver" if self.is_airflow_2 else "api-server"
+        self._process = launch(self._python, component, self._environment, self._home / "webserver.log")
         try:
             self._wait(180)
         except BaseException:
