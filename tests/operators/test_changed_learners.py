@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +22,8 @@ from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
-from airflow_provider_lms.storage import compare_datasets, read_manifest, read_records
+from airflow_provider_lms.storage import compare_datasets, dataset, read_manifest, read_records
+from airflow_provider_lms.storage.errors import StorageError
 from airflow_provider_lms.tables.columns import READ_AT
 from airflow_provider_lms.testing import FakeClock, fake_clock
 from tests.storage.formats import need
@@ -172,7 +177,7 @@ def test_the_log_tells_what_was_saved(
     changed, due = 3, 2
     calls = (changed + due) * len(KINDS) + 2
     assert line.startswith(
-        f"Course {lms.zoho.courses[0].id}: {changed} of {LEARNERS} learners changed, and it is the turn of {due} more: "
+        f"Course {lms.zoho.courses[0].id}: {changed} of {LEARNERS} learners changed, plus {due} whose turn it is: "
         f"{calls} calls instead of {LEARNERS * len(KINDS)}, "
     )
     assert line.endswith(", 34 s instead of 3 min.")
@@ -254,6 +259,39 @@ def test_a_dataset_that_does_not_fit_is_not_used_and_the_log_says_why(
     (warning,) = [each.getMessage() for each in ours if each.levelno == logging.WARNING]
     assert reason in warning
     assert warning.endswith("Everything is read.")
+
+
+def test_rows_with_new_fields_are_not_carried_over_where_none_are_allowed(
+    lms: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    allowed = {"entity_types": "online_tests"}
+    call = f"GET /api/v1/courses/{lms.zoho.courses[0].id}/learners/{lms.zoho.world.everyone[0].id}/progress"
+    with_new_field = faults.content(
+        lambda page: {**page, "learnerProgress": [{**row, "isNew": "1"} for row in page["learnerProgress"]]}
+    )
+    lms.zoho.fail(call, with_new_field)
+    assert crawl(lms, tmp_path, **allowed)["new_fields"] == ["isNew"]
+    carried = crawl(lms, tmp_path, **allowed)
+    assert (carried["carried"], carried["new_fields"]) == (carried["records"], ["isNew"])
+    assert crawl(lms, tmp_path, **allowed, schema_contract="freeze")["carried"] == 0
+    assert "its rows have fields that schema_contract='freeze' does not take" in caplog.text
+
+
+def test_states_that_cannot_be_written_leave_no_parts_behind(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "put_states", fail)
+        with pytest.raises(StorageError):
+            execute(operator(lms, tmp_path / "out", part_bytes=1), attempt(1))
+    splits = json.loads((tmp_path / "out" / "_checkpoint.json").read_text())["splits"]
+    kept = {file["name"] for split in splits for file in split["files"]}
+    assert kept == {path.name for path in (tmp_path / "out").iterdir()} - {"_checkpoint.json"}
+    execute(operator(lms, tmp_path / "out"), attempt(2))
+    assert contents(str(tmp_path / "out")) == truth(lms, tmp_path)
 
 
 def test_another_secret_means_other_hashes(
@@ -441,3 +479,51 @@ def test_an_interval_is_a_text_or_a_timedelta(
     clock.advance(86_400)
     crawl(lms, tmp_path, full_crawl_every=interval)
     assert len(read_learners(lms)) == LEARNERS // 2
+
+
+CRAWL = """
+import sys
+from types import SimpleNamespace
+from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
+output, run, number, course = sys.argv[1:]
+ti = SimpleNamespace(dag_id="dag", task_id="task", run_id=run, map_index=-1, try_number=int(number))
+ZohoPeopleEntityProgressOperator(
+    task_id="t", course_id=course, entity_types=["links", "assignments"], output_path=output, previous=output,
+    part_bytes=3_000, parallel_requests=4, full_crawl_every="30d",
+).execute({"ti": ti})
+"""
+
+
+@pytest.mark.processes
+def test_workers_that_are_killed_lose_no_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kills, chance, learners = int(os.environ.get("LMS_KILLS", "3")), random.Random(7), 100
+    out = str(tmp_path / "out")
+    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", (tmp_path / "coordination.sqlite").as_uri())
+    with Simulator(World(users=learners, courses=1, modules=2), latency=0.02) as lms:
+        lms.zoho.limits.requests = 1_000_000
+        connect(lms, monkeypatch)
+        course = lms.zoho.courses[0].id
+        killed = run = 0
+        while killed < kills:
+            run += 1
+            for number in range(1, 6):
+                finish(lms, *chance.sample(range(learners), 2))
+                sent, requests = len(lms.zoho.requests), chance.randint(8, 40)
+                with subprocess.Popen([sys.executable, "-c", CRAWL, out, str(run), str(number), course]) as worker:
+                    while killed < kills and worker.poll() is None and len(lms.zoho.requests) < sent + requests:
+                        time.sleep(0.002)
+                    if killed < kills and worker.poll() is None:
+                        worker.kill()
+                        killed += 1
+                if worker.returncode == 0:
+                    break
+        for last in (1, 2):  # the first may resume, and then leaves later changes to the second
+            done = subprocess.run([sys.executable, "-c", CRAWL, out, f"last {last}", "1", course], check=False)
+            assert done.returncode == 0
+        found, manifest = contents(out), read_manifest(out)
+        assert found == truth(lms, tmp_path, course_id=course, entity_types=["links", "assignments"])
+    assert manifest["carried"] > 0
+    with capsys.disabled():
+        print(f"\n{killed} kills in {run} runs: {manifest['records']} records, {manifest['carried']} carried over.")
