@@ -7,92 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import uuid
 from contextlib import suppress
 from copy import copy
 from itertools import accumulate
 
-import msgspec
-
 from airflow_provider_lms.coordination.known import Known
+from airflow_provider_lms.coordination.rate_limit_state import (
+    DAY_STEP,
+    LIMIT_SECONDS,
+    DayCount,
+    Limit,
+    Place,
+    RateLimitState,
+    Slot,
+    seconds_until_free,
+)
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, RetryAfter
 
 log = logging.getLogger(__name__)
-
-_DAY_STEP = 300.0
-# Clocks differ a little, and the LMS may count its window a little longer than its documentation says.
-_MARGIN = 1.005
-_OVERDUE_SECONDS = 0.25
-# How long a limit stays in force after the last request of a client that has it. Someone who raises a limit in a
-# connection should not wait for a day until that counts.
-_LIMIT_SECONDS = 3_600.0
-
-
-class Slot(msgspec.Struct, array_like=True, gc=False):
-    """One request: when it was sent or, once its response has come, when that was.
-
-    :param holder: the client that has sent it and has no response yet.
-    """
-
-    counted_at: float
-    holder: str = ""
-
-
-class Place(msgspec.Struct, array_like=True, gc=False):
-    """A place in the queue. It is lost if its holder does not ask again by ``kept_until``."""
-
-    holder: str
-    kept_until: float
-
-
-class DayCount(msgspec.Struct, array_like=True, gc=False):
-    """Requests of the day, in steps of five minutes. The last of them was sent before ``until``."""
-
-    until: float
-    requests: int
-
-
-class Limit(msgspec.Struct, array_like=True, gc=False):
-    """A limit that some connection of the account has. It is forgotten some time after its last use."""
-
-    requests: int | None
-    window_seconds: float
-    requests_per_day: int | None
-    kept_until: float
-
-    @property
-    def span(self) -> float:
-        """Seconds for which a request counts."""
-        return self.window_seconds * _MARGIN
-
-    def is_sound(self, now: float) -> bool:
-        """Whether it can be obeyed: what is stored may be damaged."""
-        counts = (self.requests, self.requests_per_day)
-        return (
-            now < self.kept_until <= now + _LIMIT_SECONDS + 2 * DAY
-            and 0 < self.window_seconds <= DAY
-            and all(count is None or count > 0 for count in counts)
-        )
-
-
-class RateLimitState(msgspec.Struct):
-    """What the processes share about an account's requests. All times are the store's.
-
-    :param id: chosen at random when the state is new. A process that knows another id knows that the store has
-        forgotten what was there.
-    :param lost_at: when a process has noticed that the store had forgotten; 0 if none has. Nobody knows what the LMS
-        has counted until then, so each limit's window counts as full from that moment on.
-    """
-
-    slots: list[Slot] = []
-    queue: list[Place] = []
-    day: list[DayCount] = []
-    locked_until: float = 0.0
-    limits: list[Limit] = []
-    id: str = ""
-    lost_at: float = 0.0
 
 
 class SharedRateLimiter:
@@ -213,7 +147,7 @@ class SharedRateLimiter:
                 self._store.change(self._key, RateLimitState, leave)
 
     def _take(self, state: RateLimitState, now: float) -> tuple[RetryAfter | None, RateLimitState, float]:
-        _drop_damaged(state, now)
+        state.drop_damaged(now)
         limits = self._limits_in_force(state, now)
         self._recover(state, now)
         state.day = [count for count in state.day if count.until + DAY > now]
@@ -234,9 +168,9 @@ class SharedRateLimiter:
     def _limits_in_force(self, state: RateLimitState, now: float) -> list[Limit]:
         """The limits of all connections that have used the account lately, with this client's own first."""
         own = self.limits
-        kept = max(_LIMIT_SECONDS, own.window_seconds * 2)
+        kept = max(LIMIT_SECONDS, own.window_seconds * 2)
         mine = Limit(own.requests, own.window_seconds, own.requests_per_day, now + kept)
-        others = [limit for limit in state.limits if limit.is_sound(now) and not _is_same(limit, mine)]
+        others = [limit for limit in state.limits if limit.is_sound(now) and not limit.is_like(mine)]
         if not self._has_limit:
             state.limits = others
             return others
@@ -255,7 +189,7 @@ class SharedRateLimiter:
     def _queue(self, state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
         """Take the free slot that this client's place in the queue entitles it to; otherwise keep the place."""
         longest = max((limit.span for limit in limits), default=0.0)
-        state.slots = [slot for slot in state.slots if _counts(slot, longest, now)]
+        state.slots = [slot for slot in state.slots if slot.counts(longest, now)]
         state.queue = [place for place in state.queue if place.kept_until > now or place.holder == self._holder]
         holders = [place.holder for place in state.queue]
         ahead = holders.index(self._holder) if self._holder in holders else len(holders)
@@ -273,7 +207,7 @@ class SharedRateLimiter:
                 seconds, f"{whose} requests_per_window ({limit.requests} in {limit.window_seconds:g} s) are used up"
             )
             for limit in limits
-            if (seconds := _seconds_until_free(state.slots, limit, now, ahead)) > 0
+            if (seconds := seconds_until_free(state.slots, limit, now, ahead)) > 0
         ]
         return max(waits, default=None)
 
@@ -285,7 +219,7 @@ class SharedRateLimiter:
         if self._holds_slot:
             state.slots.append(Slot(now, self._holder))
         if any(limit.requests_per_day is not None for limit in limits):
-            until = (now // _DAY_STEP + 1) * _DAY_STEP
+            until = (now // DAY_STEP + 1) * DAY_STEP
             if not state.day or state.day[-1].until < until:
                 state.day.append(DayCount(until, 0))
             state.day[-1].requests += 1
@@ -304,45 +238,6 @@ def _new_holder() -> str:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-def _seconds_until_free(slots: list[Slot], limit: Limit, now: float, ahead: int) -> float:
-    """How long the next request must wait for one limit; 0 if it may be sent now.
-
-    :param ahead: how many clients come first.
-    """
-    if limit.requests is None:
-        return 0.0
-    frees = sorted(slot.counted_at + limit.span for slot in slots if _counts(slot, limit.span, now))
-    short = ahead - (limit.requests - len(frees))
-    if short < 0:
-        return 0.0
-    frees += [now + limit.span] * (limit.requests - len(frees))
-    windows, index = divmod(short, len(frees))
-    left = frees[index] - now
-    return (left if left > 0 else _OVERDUE_SECONDS) + windows * limit.span
-
-
-def _counts(slot: Slot, span: float, now: float) -> bool:
-    """Whether a request still counts. One without a response is given another window."""
-    return slot.counted_at + span + (span if slot.holder else 0.0) > now
-
-
-def _is_same(one: Limit, other: Limit) -> bool:
-    return (one.requests, one.window_seconds, one.requests_per_day) == (
-        other.requests,
-        other.window_seconds,
-        other.requests_per_day,
-    )
-
-
-def _drop_damaged(state: RateLimitState, now: float) -> None:
-    """Forget what cannot be true: the store may be damaged, or its clock was set back."""
-    state.slots = [slot for slot in state.slots if not math.isnan(slot.counted_at)]
-    for slot in state.slots:
-        slot.counted_at = min(slot.counted_at, now)
-    state.queue = [place for place in state.queue if place.kept_until <= now + 2 * DAY]
-    state.day = [count for count in state.day if count.until <= now + _DAY_STEP and count.requests > 0]
 
 
 def _forgotten(state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_lms.coordination import CoordinationError, MemoryStore, SharedRateLimiter, Store
 from airflow_provider_lms.coordination.local import LocalStore
-from airflow_provider_lms.coordination.rate_limiter import RateLimitState
+from airflow_provider_lms.coordination.rate_limit_state import RateLimitState
 from airflow_provider_lms.coordination.store import StoredState
 from airflow_provider_lms.hooks.coordination import host_store, shared_store
 from airflow_provider_lms.lms.http.rate_limit import RateLimits

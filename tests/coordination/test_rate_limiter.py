@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_lms.coordination import MemoryStore, SharedRateLimiter
-from airflow_provider_lms.coordination.rate_limiter import DayCount, Limit, Place, RateLimitState, Slot
+from airflow_provider_lms.coordination.rate_limit_state import DayCount, Limit, Place, RateLimitState, Slot
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
 from airflow_provider_lms.testing import FakeClock, fake_clock
 

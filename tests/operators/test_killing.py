@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.coordination import MemoryStore, SharedRateLimiter, SharedTokens
-from airflow_provider_lms.coordination.rate_limiter import RateLimitState
+from airflow_provider_lms.coordination.rate_limit_state import RateLimitState
 from airflow_provider_lms.hooks.coordination import shared_store
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.lms.http.rate_limit import RateLimits
