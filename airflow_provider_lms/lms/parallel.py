@@ -70,7 +70,7 @@ def read_splits(
     :param client: the account to read. Each thread has a sibling of it.
     :param splitter: how the listing is split.
     :param splits: what to read, in order.
-    :param parallel_requests: how many requests may be in flight. It begins with two.
+    :param parallel_requests: how many requests may be in flight. It begins with one.
     :param rejected: what means that a continuation is no longer accepted. Then that split begins anew.
     :raises LmsError: a split could not be read.
     """

@@ -12,11 +12,10 @@ from statistics import fmean
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnavailable
 
-_FIRST = 2
 _STEP = 1.4
 _WORTH = 1.12
 """A step up is kept if the LMS then serves this much more. A single request more could not be told from chance."""
-_REMEMBERED_ROUNDS = 12
+_REMEMBERED_ROUNDS = 48
 """After so many rounds, a step that was not worth it is tried again: the LMS may have more room by then. Each time that
 it is not worth it again, the next try comes after twice as many rounds."""
 _MOST_DOUBLINGS = 6
@@ -30,17 +29,18 @@ class Stopped(Exception):  # no error: somebody else met one
 class InFlight:
     """Limits how many requests are in flight, and adapts the limit to the LMS. All threads of a reading share it.
 
-    The limit goes up in steps: 2, 3, 5, 7, 10 and so on. A round is as many responses as requests are allowed. How many
-    responses per second the LMS gives under a limit follows from their mean latency. After each round the limit takes a
-    step up, if the step before was worth it; otherwise a step back. A rate-limit response, an outage or a timeout
-    halves the limit; those of requests that were in flight at that moment do not halve it again.
+    The first request is alone, since that shows whether two at a time are worth it. Then the limit goes up in steps: 2,
+    3, 5, 7, 10 and so on. A round is as many responses as requests are allowed. How many responses per second the LMS
+    gives under a limit follows from their mean latency. After each round the limit takes a step up, if the step before
+    was worth it; otherwise a step back. A rate-limit response, an outage or a timeout halves the limit; those of
+    requests that were in flight at that moment do not halve it again.
 
     :param most: the limit is never higher.
     """
 
     def __init__(self, most: int) -> None:
         self._steps = _steps_up_to(most)
-        self._at = min(_FIRST, most) - 1
+        self._at = 0
         self.highest = self.limit
         self._in_flight = 0
         self._free = threading.Condition()
