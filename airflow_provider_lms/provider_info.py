@@ -46,7 +46,7 @@ def get_provider_info() -> dict[str, Any]:
         },
         "operators": _modules_of_vendors("operators", "datasets"),
         "sensors": _modules_of_vendors("sensors"),
-        "triggers": _shared_modules("triggers", "completion", "events"),
+        "triggers": _shared_modules("triggers", "completion", "events", "turn"),
         "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
     }
 

@@ -35,10 +35,18 @@ class Slot(msgspec.Struct, array_like=True, gc=False):
 
 
 class Place(msgspec.Struct, array_like=True, gc=False):
-    """A place in the queue. It is lost if its holder does not ask again by ``kept_until``."""
+    """A place in the queue. It is lost if its holder does not ask again by ``kept_until``.
+
+    :param calls: how many requests it is for.
+    :param reserved_at: when it was reserved for a task that comes back for it; 0 if its holder waits.
+    :param may_wait: how many requests of those who wait may go before it.
+    """
 
     holder: str
     kept_until: float
+    calls: int = 1
+    reserved_at: float = 0.0
+    may_wait: int = 0
 
 
 class DayCount(msgspec.Struct, array_like=True, gc=False):
@@ -98,14 +106,14 @@ class RateLimitState(msgspec.Struct):
         self.slots = [slot for slot in self.slots if not math.isnan(slot.counted_at)]
         for slot in self.slots:
             slot.counted_at = min(slot.counted_at, now)
-        self.queue = [place for place in self.queue if place.kept_until <= now + 2 * DAY]
+        self.queue = [place for place in self.queue if place.kept_until <= now + 2 * DAY and place.calls > 0]
         self.day = [count for count in self.day if count.until <= now + DAY_STEP and count.requests > 0]
 
 
 def seconds_until_free(slots: list[Slot], limit: Limit, now: float, ahead: int) -> float:
     """How long the next request must wait for one limit; 0 if it may be sent now.
 
-    :param ahead: how many clients come first.
+    :param ahead: how many requests come first.
     """
     if limit.requests is None:
         return 0.0

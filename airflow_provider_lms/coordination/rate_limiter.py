@@ -10,9 +10,9 @@ import logging
 import uuid
 from contextlib import suppress
 from copy import copy
-from itertools import accumulate
 
 from airflow_provider_lms.coordination.known import Known
+from airflow_provider_lms.coordination.queue import UNUSED_SECONDS, Turn, calls_before, join
 from airflow_provider_lms.coordination.rate_limit_state import (
     DAY_STEP,
     LIMIT_SECONDS,
@@ -21,12 +21,15 @@ from airflow_provider_lms.coordination.rate_limit_state import (
     Place,
     RateLimitState,
     Slot,
-    seconds_until_free,
 )
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
-from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, RetryAfter
+from airflow_provider_lms.coordination.waits import LimitsInForce, locked
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, Reservation, RetryAfter
 
 log = logging.getLogger(__name__)
+
+_IN_USE_SECONDS = 30.0
+"""How long a reservation is kept after a request of it was sent: that may take a while."""
 
 
 class SharedRateLimiter:
@@ -35,6 +38,11 @@ class SharedRateLimiter:
     No window, as the LMS sees it, holds more requests than allowed. The LMS may count a request at any moment between
     sending and response, so a request counts for a whole window after its response. Clients that must wait form a
     queue; a client that does not ask again when its turn comes loses its place.
+
+    A task that gives its worker slot back while it waits reserves requests at the end of the queue: if it came back for
+    each of them, it would do little else. Clients that wait go first, but a reservation lets only as many of their
+    requests pass as it has itself. It lapses 10 seconds after its time. A task that comes even later goes before all
+    that have reserved after it.
 
     If the account has connections with different limits, all of its clients keep to all of them.
 
@@ -45,10 +53,18 @@ class SharedRateLimiter:
     :param host: the API's host. Together with ``client_id`` it identifies the account.
     :param limits: the limits of the client's own connection.
     :param host_store: keeps for later processes of this host what they need to notice that the store has forgotten.
+    :param reservation: of a task that comes back after a long wait, whether it has reserved requests yet or not; None
+        if the client waits itself.
     """
 
     def __init__(
-        self, store: Store, host: str, client_id: str, limits: RateLimits, host_store: Store | None = None
+        self,
+        store: Store,
+        host: str,
+        client_id: str,
+        limits: RateLimits,
+        host_store: Store | None = None,
+        reservation: Reservation | None = None,
     ) -> None:
         self.limits = limits
         self._store = store
@@ -59,12 +75,14 @@ class SharedRateLimiter:
         self._grace = max(1.0, limits.window_seconds / 12)
         self._is_queued = False
         self._holds_slot = False
+        self._turn = Turn(reservation) if reservation else None
+        self._owns_turn = True
 
     def sibling(self) -> SharedRateLimiter:
         """The rate limiter of the same account for another thread, which has one request in flight like this one."""
         sibling = copy(self)
         sibling._holder = _new_holder()
-        sibling._is_queued = sibling._holds_slot = False
+        sibling._is_queued = sibling._holds_slot = sibling._owns_turn = False
         return sibling
 
     def acquire(self) -> RetryAfter | None:
@@ -76,10 +94,12 @@ class SharedRateLimiter:
             state, now = self._store.read(self._key, RateLimitState)
             is_limited = any(limit.is_sound(now) for limit in state.limits)
             if not is_limited and not self._known.missing_lock(state.id):
-                return _locked(state, now)
+                return locked(state, now)
         not_now, state, now = self._store.change(self._key, RateLimitState, self._take)
         self._known.note(state.id, seconds_until(state.locked_until, now))
         self._is_queued = not_now is not None
+        if self._turn is not None:
+            self._turn.is_taken = True
         return not_now
 
     def release(self) -> None:
@@ -135,26 +155,58 @@ class SharedRateLimiter:
         self._store.change(self._key, RateLimitState, unlock)
         self._known.forget_lock()
 
+    def reserve(self) -> tuple[float, Reservation]:
+        """Reserve requests, for a task that gives its worker slot back until then.
+
+        :return: seconds until the first of them may be sent, and what to come back with.
+        :raises CoordinationError: the store cannot be used.
+        """
+        turn = self._turn or Turn(Reservation(_new_id()))
+
+        def reserve(state: RateLimitState, now: float) -> tuple[float, Reservation]:
+            return turn.reserve(state, now, self._update(state, now))
+
+        self.cancel()
+        self._owns_turn = False  # the process that comes back does
+        seconds, reservation = self._store.change(self._key, RateLimitState, reserve)
+        return seconds, reservation._replace(account=self._key)
+
     def cancel(self) -> None:
         """Leave the queue, so that nobody waits until the place is lost."""
-
-        def leave(state: RateLimitState, _: float) -> None:
-            state.queue = [place for place in state.queue if place.holder != self._holder]
-
         if self._is_queued:
             self._is_queued = False
-            with suppress(CoordinationError):  # the place is lost by itself a little later
-                self._store.change(self._key, RateLimitState, leave)
+            self._leave(self._holder)
+
+    def close(self) -> None:
+        """Leave the queue, and give back what is left of a reservation."""
+        self.cancel()
+        if self._owns_turn and self._turn is not None and self._turn.reservation.made_at > 0:
+            self._leave(self._turn.reservation.id)
+
+    def _leave(self, holder: str) -> None:
+        def leave(state: RateLimitState, _: float) -> None:
+            state.queue = [place for place in state.queue if place.holder != holder]
+
+        with suppress(CoordinationError):  # the place is lost by itself a little later
+            self._store.change(self._key, RateLimitState, leave)
 
     def _take(self, state: RateLimitState, now: float) -> tuple[RetryAfter | None, RateLimitState, float]:
+        limits = self._update(state, now)
+        not_now = limits.day_used_up(state, now) or self._queue(state, now, limits)
+        if not_now is None:
+            self._count(state, now, limits)
+        return not_now, state, now
+
+    def _update(self, state: RateLimitState, now: float) -> LimitsInForce:
+        """Drop what no longer counts; return the limits in force."""
         state.drop_damaged(now)
         limits = self._limits_in_force(state, now)
         self._recover(state, now)
         state.day = [count for count in state.day if count.until + DAY > now]
-        not_now = self._day_used_up(state, now, limits) or self._queue(state, now, limits)
-        if not_now is None:
-            self._count(state, now, limits)
-        return not_now, state, now
+        state.slots = [slot for slot in state.slots if slot.counts(limits.longest_span, now)]
+        own = (self._holder, self._turn.reservation.id if self._turn is not None else "")
+        state.queue = [place for place in state.queue if place.kept_until > now or place.holder in own]
+        return limits
 
     def _recover(self, state: RateLimitState, now: float) -> None:
         """See that a store that has forgotten does not lead to requests that the LMS does not allow."""
@@ -165,60 +217,39 @@ class SharedRateLimiter:
         if lock > seconds_until(state.locked_until, now):
             state.locked_until = now + lock
 
-    def _limits_in_force(self, state: RateLimitState, now: float) -> list[Limit]:
+    def _limits_in_force(self, state: RateLimitState, now: float) -> LimitsInForce:
         """The limits of all connections that have used the account lately, with this client's own first."""
         own = self.limits
         kept = max(LIMIT_SECONDS, own.window_seconds * 2)
         mine = Limit(own.requests, own.window_seconds, own.requests_per_day, now + kept)
         others = [limit for limit in state.limits if limit.is_sound(now) and not limit.is_like(mine)]
-        if not self._has_limit:
-            state.limits = others
-            return others
-        state.limits = [mine, *others]
-        return state.limits
+        state.limits = [mine, *others] if self._has_limit else others
+        is_own = self._has_limit and not others
+        return LimitsInForce(state.limits, "the connection's" if is_own else "the account's")
 
-    def _day_used_up(self, state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
-        allowed = min((limit.requests_per_day for limit in limits if limit.requests_per_day is not None), default=None)
-        used = sum(count.requests for count in state.day)
-        if allowed is None or used < allowed:
-            return None
-        expired = accumulate(count.requests for count in state.day)
-        until = next(count.until for count, less in zip(state.day, expired, strict=True) if used - less < allowed)
-        return RetryAfter(until + DAY - now, f"{self._whose(limits)} requests_per_day ({allowed}) are used up")
-
-    def _queue(self, state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
+    def _queue(self, state: RateLimitState, now: float, limits: LimitsInForce) -> RetryAfter | None:
         """Take the free slot that this client's place in the queue entitles it to; otherwise keep the place."""
-        longest = max((limit.span for limit in limits), default=0.0)
-        state.slots = [slot for slot in state.slots if slot.counts(longest, now)]
-        state.queue = [place for place in state.queue if place.kept_until > now or place.holder == self._holder]
-        holders = [place.holder for place in state.queue]
-        ahead = holders.index(self._holder) if self._holder in holders else len(holders)
-        not_now = _locked(state, now) or _forgotten(state, now, limits) or self._window_full(state, now, ahead, limits)
-        state.queue = state.queue[:ahead] + state.queue[ahead + 1 :]
+        reserved = None if self._turn is None else self._turn.take(state, now, limits)
+        place = reserved or next((place for place in state.queue if place.holder == self._holder), None)
+        if place is None:
+            place = Place(self._holder, now)
+            join(state, place, waits=self._turn is None)
+        ahead = calls_before(state, place)
+        not_now = limits.not_now(state, now, ahead)
         if not_now is not None:
-            state.queue.insert(ahead, Place(self._holder, now + min(not_now.seconds, DAY) + self._grace))
-        return not_now
+            place.kept_until = now + min(not_now.seconds, DAY) + (UNUSED_SECONDS if reserved else self._grace)
+            return not_now._replace(is_next=reserved is not None or ahead == 0)
+        place.calls -= 1
+        place.may_wait += 1
+        place.kept_until = now + _IN_USE_SECONDS
+        state.queue = [each for each in state.queue if each.calls > 0]
+        return None
 
-    def _window_full(self, state: RateLimitState, now: float, ahead: int, limits: list[Limit]) -> RetryAfter | None:
-        """The longest wait that any limit demands."""
-        whose = self._whose(limits)
-        waits = [
-            RetryAfter(
-                seconds, f"{whose} requests_per_window ({limit.requests} in {limit.window_seconds:g} s) are used up"
-            )
-            for limit in limits
-            if (seconds := seconds_until_free(state.slots, limit, now, ahead)) > 0
-        ]
-        return max(waits, default=None)
-
-    def _whose(self, limits: list[Limit]) -> str:
-        return "the connection's" if len(limits) == 1 and self._has_limit else "the account's"
-
-    def _count(self, state: RateLimitState, now: float, limits: list[Limit]) -> None:
-        self._holds_slot = any(limit.requests is not None for limit in limits)
+    def _count(self, state: RateLimitState, now: float, limits: LimitsInForce) -> None:
+        self._holds_slot = limits.count_windows
         if self._holds_slot:
             state.slots.append(Slot(now, self._holder))
-        if any(limit.requests_per_day is not None for limit in limits):
+        if limits.count_days:
             until = (now // DAY_STEP + 1) * DAY_STEP
             if not state.day or state.day[-1].until < until:
                 state.day.append(DayCount(until, 0))
@@ -230,6 +261,9 @@ class SharedRateLimiter:
             slot = Slot(now)
             state.slots.append(slot)
         slot.counted_at, slot.holder = now, ""
+        place = None if self._turn is None else self._turn.find(state)
+        if place is not None:
+            place.kept_until = max(place.kept_until, now + UNUSED_SECONDS)
 
 
 def _new_holder() -> str:
@@ -238,18 +272,3 @@ def _new_holder() -> str:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
-
-
-def _forgotten(state: RateLimitState, now: float, limits: list[Limit]) -> RetryAfter | None:
-    spans = [limit.span for limit in limits if limit.requests is not None]
-    left = seconds_until(state.lost_at + max(spans), now) if state.lost_at > 0 and spans else 0.0
-    if not left:
-        return None
-    return RetryAfter(left, "what tasks share was lost, so nobody knows how many requests were sent lately")
-
-
-def _locked(state: RateLimitState, now: float) -> RetryAfter | None:
-    left = seconds_until(state.locked_until, now)
-    if not left:
-        return None
-    return RetryAfter(left, "the LMS has locked the account, and no task may send requests", locked=True)

@@ -25,7 +25,7 @@ from airflow_provider_lms.lms.course.readers import (
     CourseQuery,
     CourseReader,
 )
-from airflow_provider_lms.lms.http.rate_limit import RateLimits
+from airflow_provider_lms.lms.http.rate_limit import RateLimits, Reservation
 from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.retry import RetryPolicy
 from airflow_provider_lms.lms.http.transport import Transport
@@ -52,6 +52,7 @@ class ClientOptions:
     :param max_timeout: an upper bound for the connection's own timeout, in seconds.
     :param bypass_token_cache: request an access token of its own, even if tasks share one.
     :param on_token: called with each access token that is used, so that a log can mask it.
+    :param reservation: of a task that gives its worker slot back where it would have to wait; None waits.
 
     Example::
 
@@ -64,6 +65,7 @@ class ClientOptions:
     max_timeout: float | None = None
     bypass_token_cache: bool = False
     on_token: Callable[[str], None] = mask_secret
+    reservation: Reservation | None = None
 
 
 NO_RETRIES = RetryPolicy(max_wait=0.0)
@@ -205,7 +207,9 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
             tokens=SharedTokens(
                 store, (host_of(grant.url), host), client_id, secrets, bypass_cache=options.bypass_token_cache
             ),
-            rate_limiter=SharedRateLimiter(store, host, client_id, rate_limits(settings), host_store(store)),
+            rate_limiter=SharedRateLimiter(
+                store, host, client_id, rate_limits(settings), host_store(store), options.reservation
+            ),
             error_of=error_of,
             accept=accept,
             timeout=min(settings.timeout, options.max_timeout or settings.timeout),

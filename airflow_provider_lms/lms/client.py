@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
 from airflow_provider_lms.lms.errors import LmsInvalidValue, LmsNotFound
-from airflow_provider_lms.lms.http.rate_limit import RateLimits
+from airflow_provider_lms.lms.http.rate_limit import RateLimits, Reservation
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
 from airflow_provider_lms.lms.listing.filters import IdFilter
@@ -62,7 +62,7 @@ class LmsClient(ABC):
     @property
     def limits(self) -> RateLimits:
         """The account's request limits."""
-        return self._transport.limits
+        return self._transport.rate_limiter.limits
 
     @overload
     def read(
@@ -214,6 +214,15 @@ class LmsClient(ABC):
     def lift_lock(self) -> None:
         """End the account's lock, for all tasks."""
         self._transport.lift_lock()
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the LMS has answered a call of this client, or of a sibling."""
+        return self._transport.has_answered
+
+    def reserve(self) -> tuple[float, Reservation]:
+        """Reserve requests, for a task that comes back for them. Tells in how many seconds to come back."""
+        return self._transport.rate_limiter.reserve()
 
     def report_drift(self) -> None:
         """Log values that did not fit their fields, and fields that are new; each field once."""

@@ -70,16 +70,24 @@ class LmsRateLimited(LmsError):
     :param retry_after: seconds until the next request may be sent; None if the LMS did not say.
     :param locked: whether the LMS demands the pause, now or in a response to another task. Otherwise this side holds
         back to stay within the connection's limits.
+    :param is_next: whether no other task comes first.
     """
 
     transient: ClassVar[bool] = True
 
     def __init__(
-        self, message: str, status: int | None = None, retry_after: float | None = None, *, locked: bool = False
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        *,
+        locked: bool = False,
+        is_next: bool = False,
     ) -> None:
         super().__init__(message, status)
         self.retry_after = retry_after
         self.locked = locked or status is not None
+        self.is_next = is_next
 
 
 class LmsUnavailable(LmsError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.client import LmsClient
-    from airflow_provider_lms.lms.errors import LmsRateLimited
+    from airflow_provider_lms.lms.http.retry import Failure
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
     from airflow_provider_lms.lms.listing.spec import Listing
@@ -36,11 +35,9 @@ if TYPE_CHECKING:
     from airflow_provider_lms.storage.dataset import Description
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.storage.source import Source
+    from airflow_provider_lms.operators.waiting import Waiting
 
 C = TypeVar("C", bound="LmsClient")
-
-_LONG_LOCK = 60.0
-"""A lock of this many seconds or more is worth giving the worker slot back."""
 
 
 class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
@@ -68,10 +65,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
     :param max_pages: how many pages to read, for a trial run; None reads all.
     :param parallel_requests: with an ``output_path``, how many requests may be in flight, for a listing that can be
         split: by the ids of a filter, by the parents of its records, or by learners. 1 reads page after page. Never
-        more than the connection's ``parallel_requests``. It begins with two, and adapts to what the LMS serves well.
+        more than the connection's ``parallel_requests``. It begins with one, and adapts to what the LMS serves well.
     :param max_wait: seconds that one request may wait for a rate limit before the task fails with ``LmsRateLimited``.
-    :param deferrable: with an ``output_path``, give the worker slot back while the LMS has locked the account or
-        demands a pause of a minute or more. The part so far is closed, and the task resumes from there.
+        With ``deferrable``, how long an outage may last.
+    :param deferrable: with an ``output_path``, give the worker slot back for each wait of half a minute or more: for
+        the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves as many requests as the
+        rate limit's window allows, and comes back for them. The part so far is closed, and the task resumes from there.
         ``execution_timeout`` starts again at each resume.
     """
 
@@ -188,9 +187,27 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         :raises AirflowFailException: the LMS refused a call in its own error format, and the task has no
             ``retry_policy``. ``__cause__`` is the :class:`LmsError`.
         """
+        from airflow_provider_lms.operators.waiting import Waiting
+
+        return self._execute(context, Waiting())
+
+    def execute_after_wait(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002
+        *,
+        waiting: Mapping[str, Any],
+    ) -> list[dict[str, Any]] | dict[str, Any]:
+        """Resume after the task has given its worker slot back. The checkpoint says where."""
+        from airflow_provider_lms.operators.waiting import Waiting
+
+        return self._execute(context, Waiting.of(waiting))
+
+    def _execute(self, context: Context, waiting: Waiting) -> list[dict[str, Any]] | dict[str, Any]:
         from airflow_provider_lms.failures import fail_if_refused
         from airflow_provider_lms.hooks.base import ClientOptions
-        from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited
+        from airflow_provider_lms.lms.errors import LmsError
+        from airflow_provider_lms.lms.http.rate_limit import CoordinationError
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
@@ -205,8 +222,10 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
-        retry = RetryPolicy(max_wait=max_wait, longest_lock=_LONG_LOCK if can_defer else None)
-        with closing(self.connect(ClientOptions(retry=retry))) as client, self._killable():
+        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait))
+        if can_defer:
+            options = ClientOptions(retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
+        with closing(self.connect(options)) as client, self._killable():
             try:
                 listing = self.declaration()
                 projection = (
@@ -224,17 +243,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
                     result = self._write(client, parts, projection, max_pages, context)
                 self.push_link(client, context)
                 return result
-            except LmsRateLimited as error:
-                if not can_defer or not error.locked or (error.retry_after or 0.0) < _LONG_LOCK:
-                    raise
-                return self._defer(error)
-            except LmsError as error:
-                fail_if_refused(self, error)
+            except (LmsError, CoordinationError) as error:
+                if can_defer and error.transient:
+                    self._defer(client, error, waiting, max_wait)
+                elif isinstance(error, LmsError):
+                    fail_if_refused(self, error)
                 raise
-
-    def execute_after_lock(self, context: Context, event: Any = None) -> list[dict[str, Any]] | dict[str, Any]:  # noqa: ARG002
-        """Resume after :meth:`execute` has deferred. The checkpoint says where."""
-        return self.execute(context)
 
     def _keep_iterators(self) -> None:
         """Turn iterators into lists, since the manifest, the log and the request all go through a parameter."""
@@ -342,14 +356,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             hash_key_id=projection.key_id,
         )
 
-    def _defer(self, error: LmsRateLimited) -> NoReturn:
-        from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
-
-        # A little later than allowed, so that tasks that wait for the same account do not come back all at once.
-        seconds = error.retry_after or _LONG_LOCK
-        seconds += random.uniform(1.0, min(60.0, seconds / 10))  # noqa: S311
-        self.log.info("%s Giving the worker slot back for %.0f s.", error, seconds)
-        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=seconds)), method_name="execute_after_lock")
+    def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
+        """Give the worker slot back, unless there is nothing left to wait for."""
+        trigger = waiting.pause(client, error, max_wait)
+        if trigger is not None:
+            self.log.info("%s Giving the worker slot back until then.", error)
+            self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
 
     def _part_options(self) -> PartOptions:
         """How the dataset is to be written. Every parameter of it is checked."""

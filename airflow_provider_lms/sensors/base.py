@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _MANY_IDS = 1_000
 _MAX_WAIT = 300.0
 """Seconds that a poke may wait for the rate limit before it counts as "not yet"."""
-_LONG_LOCK = 60.0
-"""A lock of this many seconds or more is not waited for within a poke."""
 
 
 class CompletionWatchError(Exception):
@@ -190,8 +188,11 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
         from airflow_provider_lms.lms.course.readers import CourseMemory
         from airflow_provider_lms.lms.course.reading import reading_flow
         from airflow_provider_lms.lms.http.retry import RetryPolicy
+        from airflow_provider_lms.operators.waiting import LONG_WAIT
 
-        retry = RetryPolicy(max_wait=_MAX_WAIT, longest_lock=_LONG_LOCK)
+        retry = RetryPolicy(
+            max_wait=_MAX_WAIT, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT if self.deferrable else None
+        )
         hook = self.hook(ClientOptions(retry=retry))
         with closing(hook.get_conn()) as client:
             if self._memory is None:

@@ -136,7 +136,9 @@ def test_a_lock_stops_everybody_until_its_end(clock: FakeClock) -> None:
     assert one.block(20) == 20
     clock.advance(100)
     wait = other.acquire()
-    assert wait == (200, "the LMS has locked the account, and no task may send requests", True)
+    assert wait is not None
+    assert (wait.seconds, wait.locked) == (200, True)
+    assert wait.reason == "the LMS has locked the account, and no task may send requests"
     clock.advance(200)
     assert other.acquire() is None
 

@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_lms.coordination import MemoryStore, SharedTokens
 from airflow_provider_lms.coordination.local import LocalStore
 from airflow_provider_lms.coordination.tokens import TokenState
+from airflow_provider_lms.lms.http.rate_limit import RetryAfter
 from airflow_provider_lms.testing import FakeClock, fake_clock
 
 Client = Callable[..., SharedTokens]
@@ -36,7 +37,7 @@ def client(clock: FakeClock) -> Client:
 def test_one_asks_and_all_get_it(client: Client) -> None:
     one, other = client(), client()
     assert one.take(None, 60) is None
-    assert other.take(None, 60) == (0.25, "another task is requesting an access token", False)
+    assert other.take(None, 60) == RetryAfter(0.25, "another task is requesting an access token")
     one.put("access-1", 3_600)
     assert [each.take(None, 60) for each in (one, other, client())] == ["access-1"] * 3
 
@@ -86,7 +87,9 @@ def test_a_pause_is_everybodys(client: Client, clock: FakeClock) -> None:
     assert one.take(None, 60) is None
     one.give_up(600)
     clock.advance(1)
-    assert other.take(None, 60) == (599, "too many access tokens were requested, and none are issued", True)
+    assert other.take(None, 60) == RetryAfter(
+        599, "too many access tokens were requested, and none are issued", locked=True
+    )
     clock.advance(599)
     assert other.take(None, 60) is None
 

@@ -118,7 +118,7 @@ def test_an_account_is_the_same_in_every_spelling_of_its_host(connection: Connec
 
 def _shared_keys(client: ZohoPeopleClient) -> tuple[str, str]:
     """Under which names its rate limit and its token are shared."""
-    rate_limiter, tokens = client._transport._rate_limiter, client._transport._tokens
+    rate_limiter, tokens = client._transport.rate_limiter, client._transport._tokens
     assert isinstance(rate_limiter, SharedRateLimiter)
     assert isinstance(tokens, SharedTokens)
     return rate_limiter._key, tokens._key

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import json
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,13 +17,16 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, TaskDeferred
 from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-from airflow_provider_lms.lms.errors import LmsRateLimited
+from airflow_provider_lms import clock as clock_module
+from airflow_provider_lms.lms.errors import LmsRateLimited, LmsUnavailable
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.testing import FakeClock, fake_clock
+from airflow_provider_lms.triggers.turn import TurnTrigger
 from tests.conftest import RESULTS
 from tests.rows import delivered, present
 from tests.tasks import execute
@@ -47,9 +54,18 @@ def deferred(task: LmsExtractOperator[Any], context: Any) -> TaskDeferred:
     return raised.value
 
 
-def resumed(task: LmsExtractOperator[Any]) -> Any:
-    """The operator's result after it has been deferred."""
-    return task.execute_after_lock(context())
+def resumed(task: LmsExtractOperator[Any], found: TaskDeferred) -> Any:
+    """What the operator returns when the triggerer sends it back. Airflow keeps as JSON what it has left."""
+    return getattr(task, found.method_name)(context(), event=None, **json.loads(json.dumps(found.kwargs)))
+
+
+def seconds(found: TaskDeferred) -> float:
+    """For how long the worker slot is given back."""
+    if isinstance(found.trigger, TurnTrigger):
+        return found.trigger.expected_at - clock_module.timestamp()
+    assert isinstance(found.trigger, TimeDeltaTrigger)
+    left: timedelta = found.trigger.moment - datetime.now(UTC)
+    return left.total_seconds()
 
 
 def test_a_long_lock_is_waited_for_without_a_worker_slot(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
@@ -57,7 +73,7 @@ def test_a_long_lock_is_waited_for_without_a_worker_slot(lms: Simulator, tmp_pat
     task = operator(tmp_path)
     before = datetime.now(UTC)
     found = deferred(task, context())
-    assert found.method_name == "execute_after_lock"
+    assert found.method_name == "execute_after_wait"
     assert isinstance(found.trigger, TimeDeltaTrigger)
     assert found.trigger.moment - before >= timedelta(seconds=120)
     assert found.trigger.moment - datetime.now(UTC) <= timedelta(seconds=132)
@@ -65,10 +81,10 @@ def test_a_long_lock_is_waited_for_without_a_worker_slot(lms: Simulator, tmp_pat
 
     clock.advance(59)
     sent = len(lms.ispring.requests)
-    deferred(task, context())
+    found = deferred(task, context())
     assert len(lms.ispring.requests) == sent
     clock.advance(61)
-    summary = resumed(task)
+    summary = resumed(task, found)
     assert present(read_records(summary)) == delivered(lms.ispring.module_results())
     assert lms.ispring.count(RESULTS) == summary["pages"] + 1
 
@@ -99,10 +115,10 @@ def test_a_crawl_resumes_at_the_next_learner_and_type(
     )
     third = account.world.everyone[2]
     account.fail(f"GET /api/v1/courses/{course.id}/learners/{third.id}/progress", faults.status(429))
-    deferred(task, context())
+    found = deferred(task, context())
     before = len(account.calls)
     clock.advance(300)
-    summary = resumed(task)
+    summary = resumed(task, found)
     assert len(account.calls) - before == 1 + 6  # the batches, then three learners of two types
     learners = account.world.everyone[:5]
     expected = [row for each in learners for kind in (0, 1) for row in account.world.entities(course, each, kind)]
@@ -110,20 +126,164 @@ def test_a_crawl_resumes_at_the_next_learner_and_type(
 
 
 def test_a_short_lock_is_waited_for_in_place(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
-    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="50"), on=2)
+    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="29"), on=2)
     assert execute(operator(tmp_path, max_wait=60), context())["records"] == len(lms.ispring.module_results())
-    assert sum(clock.naps) >= 50
+    assert sum(clock.naps) >= 29
 
 
-@pytest.mark.parametrize("limit", [{"requests_per_window": 2, "window_seconds": 3600}, {"requests_per_day": 2}])
+LIMITS = [{"requests_per_window": 2, "window_seconds": 3600}, {"requests_per_day": 2}]
+
+
+@pytest.mark.parametrize("limit", LIMITS)
 def test_a_rate_limit_that_is_used_up_fails_and_keeps_the_checkpoint(
     lms: Simulator, tmp_path: Path, limit: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = {**lms.connection("ispring_learn"), "extra": limit}
-    monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(connection))
+    connect_ispring(lms, monkeypatch, limit)
     with pytest.raises(LmsRateLimited, match="used up"):
-        execute(operator(tmp_path), context())
+        execute(operator(tmp_path, deferrable=False), context())
     assert (tmp_path / "_checkpoint.json").exists()
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.usefixtures("clock")
+def test_a_rate_limit_that_is_used_up_is_waited_for_without_a_worker_slot(
+    lms: Simulator, tmp_path: Path, limit: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect_ispring(lms, monkeypatch, limit)
+    found = deferred(operator(tmp_path), context())
+    span = limit.get("window_seconds", 86_400)
+    assert span - 10 < seconds(found) < span * 1.01
+    assert (tmp_path / "_checkpoint.json").exists()
+
+
+def connect_ispring(lms: Simulator, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]) -> None:
+    connection = {**lms.connection("ispring_learn"), "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(connection))
+
+
+def test_tasks_come_back_for_what_they_have_reserved(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three tasks of 21 calls each, with 10 calls a minute, and one worker slot."""
+    account = lms.zoho
+    account.limits = replace(account.limits, requests=10)
+    monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(lms.connection("zoho_people")))
+    learners = [each.id for each in account.world.everyone[:10]]
+
+    def crawl(number: int) -> ZohoPeopleEntityProgressOperator:
+        return ZohoPeopleEntityProgressOperator(
+            task_id="t",
+            course_id=account.courses[number].id,
+            entity_types=[0, 1],
+            learner_ids=learners,
+            output_path=str(tmp_path / str(number)),
+            deferrable=True,
+        )
+
+    began = clock.monotonic()
+    runs: list[tuple[float, int, Callable[[], Any]]] = [
+        (began, number, partial(execute, crawl(number), context())) for number in range(3)
+    ]
+    done: dict[int, Any] = {}
+    starts = 0
+    while runs:
+        moment, number, run = heapq.heappop(runs)
+        clock.advance(max(moment - clock.monotonic(), 0))
+        starts += 1
+        try:
+            done[number] = run()
+        except TaskDeferred as left:
+            back: tuple[float, int, Callable[[], Any]] = (
+                clock.monotonic() + seconds(left),
+                number,
+                partial(resumed, crawl(number), left),
+            )
+            heapq.heappush(runs, back)
+    for number, summary in done.items():
+        rows = [
+            row
+            for each in account.world.everyone[:10]
+            for kind in (0, 1)
+            for row in account.world.entities(account.courses[number], each, kind)
+        ]
+        assert summary["records"] == len(rows)
+    assert account.locks == 0
+    assert len(done) == 3
+    assert starts <= 9
+    assert len(account.calls) / 10 / ((clock.monotonic() - began) / 60) > 0.8
+
+
+class Outage:
+    """An LMS that fails from its third reply on, until the outage is over."""
+
+    def __init__(self, lms: Simulator) -> None:
+        self.is_on = True
+        self._served = 0
+        lms.ispring.fail(RESULTS, self._reply, times=1_000_000)
+
+    def let_pass(self, replies: int) -> None:
+        """Serve some replies and then fail again."""
+        self._served = 2 - replies
+
+    def _reply(self, request: Request, reply: Reply) -> Reply:
+        self._served += 1
+        return faults.status(503)(request, reply) if self.is_on and self._served > 2 else reply
+
+
+def test_an_outage_is_waited_for_without_a_worker_slot(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    outage, task = Outage(lms), operator(tmp_path, max_wait=900)
+    found = deferred(task, context())
+    assert 15 < sum(clock.naps) <= 30
+    assert 59 <= seconds(found) <= 65
+    before = sum(clock.naps)
+    clock.advance(60)
+    with pytest.raises(TaskDeferred) as again:
+        resumed(task, found)
+    assert sum(clock.naps) - before <= 5, "an outage that goes on is not waited for as long again"
+    outage.is_on = False
+    clock.advance(60)
+    assert resumed(task, again.value)["records"] == len(lms.ispring.module_results())
+
+
+def test_an_outage_that_lasts_for_max_wait_fails_the_task(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    Outage(lms)
+    task, began = operator(tmp_path, max_wait=900), clock.monotonic()
+    found: TaskDeferred | None = deferred(task, context())
+    error = None
+    while found is not None:
+        clock.advance(seconds(found))
+        try:
+            resumed(task, found)
+        except TaskDeferred as again:
+            found = again
+        except LmsUnavailable as raised:
+            found, error = None, raised
+    assert error is not None
+    assert 600 < clock.monotonic() - began <= 960
+    assert (tmp_path / "_checkpoint.json").exists()
+
+
+def test_an_outage_is_over_once_the_lms_has_answered(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:
+    outage, task = Outage(lms), operator(tmp_path, max_wait=130)
+    found = deferred(task, context())
+    clock.advance(100)
+    outage.let_pass(1)
+    with pytest.raises(TaskDeferred) as again:
+        resumed(task, found)
+    assert 59 <= seconds(again.value) <= 65
+
+
+def test_a_store_that_is_away_is_waited_for_without_a_worker_slot(
+    lms: Simulator, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW__LMS__COORDINATION_URL", f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
+            found = deferred(operator(tmp_path, max_wait=900), context())
+    assert 59 <= seconds(found) <= 65
+    clock.advance(60)
+    assert resumed(operator(tmp_path), found)["records"] == len(lms.ispring.module_results())
 
 
 @pytest.mark.parametrize(("options", "ti"), [({"output_path": None}, True), ({"deferrable": False}, True), ({}, False)])

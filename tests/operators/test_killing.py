@@ -68,7 +68,7 @@ def context() -> Any:
 def places() -> int:
     """How many clients are in the queue of the account."""
     client = ISpringLearnHook().get_conn()
-    limiter: Any = client._transport._rate_limiter
+    limiter: Any = client._transport.rate_limiter
     return len(shared_store().read(limiter._key, RateLimitState)[0].queue)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
+
+from airflow_provider_lms.lms.errors import LmsRateLimited
 
 
 class CoordinationError(Exception):
@@ -42,11 +45,35 @@ class RetryAfter(NamedTuple):
     :param seconds: when to ask again.
     :param reason: what stands in the way, as the middle of a sentence.
     :param locked: whether the LMS demands the pause. Otherwise this side holds back to stay within its limits.
+    :param is_next: whether nobody else comes first.
     """
 
     seconds: float
     reason: str
     locked: bool = False
+    is_next: bool = False
+
+    def error(self, call: str) -> LmsRateLimited:
+        """The error for a call that it holds back."""
+        # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
+        seconds = round(self.seconds, 3)
+        message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
+        return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next)
+
+
+class Reservation(NamedTuple):
+    """A task that comes back for its requests, instead of waiting for them.
+
+    :param id: tells it from others.
+    :param account: under which name tasks share the account's rate limit.
+    :param made_at: when it has reserved requests, by the clock of the store that tasks share; 0 if it has not.
+    :param number: how many reservations it has made.
+    """
+
+    id: str
+    account: str = ""
+    made_at: float = 0.0
+    number: int = 0
 
 
 class RateLimiter(Protocol):
@@ -67,6 +94,12 @@ class RateLimiter(Protocol):
 
     def cancel(self) -> None:
         """Give up waiting: this client will not ask again."""
+
+    def reserve(self) -> tuple[float, Reservation]:
+        """Reserve requests. Tells in how many seconds to come back for them."""
+
+    def close(self) -> None:
+        """Give up waiting, and whatever was reserved for this process."""
 
     def block(self, seconds: float | None) -> float:
         """Pause the account for all tasks; return the seconds taken.

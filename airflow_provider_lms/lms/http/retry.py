@@ -35,13 +35,15 @@ class RetryPolicy:
     :param max_wait: how long one call may wait for a limit. 0 never tries again.
     :param outage_seconds: how long an outage may last, from its first error on; never more than ``max_wait``. What the
         call waited for a limit before does not count.
-    :param longest_lock: a pause that the LMS demands is not waited for if it is this long or longer; None is no limit.
+    :param longest_lock: a pause that the LMS demands is not waited for if it is this long or longer; None is no bound.
+    :param longest_queue: likewise, the wait for the connection's own limits while others come first.
     :param sleep: how a worker waits before another attempt, given seconds.
     """
 
     max_wait: float = 900.0
     outage_seconds: float = 120.0
     longest_lock: float | None = None
+    longest_queue: float | None = None
     sleep: Callable[[float], None] = clock.sleep
 
     def run(self, attempt: Callable[[], T]) -> T:
@@ -98,9 +100,11 @@ class RetryPolicy:
         }
 
     def _limit_is_too_long(self, error: Failure, waited: float) -> bool:
-        longest = math.inf if self.longest_lock is None else self.longest_lock
-        locked = error.retry_after or 0.0 if isinstance(error, LmsRateLimited) and error.locked else 0.0
-        return waited > self.max_wait or (locked > 0 and locked >= longest)
+        bound = self.longest_lock
+        asked = error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None
+        if isinstance(error, LmsRateLimited) and not error.locked:
+            bound = None if error.is_next else self.longest_queue
+        return waited > self.max_wait or (asked or 0.0) >= (math.inf if bound is None else bound)
 
 
 class _Outage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from airflow_provider_lms.lms.http.exchange import (
     Params,
     resend_if_closed,
 )
-from airflow_provider_lms.lms.http.rate_limit import RateLimiter, RateLimits, RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import RateLimiter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
 
@@ -70,12 +69,13 @@ class Transport:
         self.base_url = base_url
         self._grant = grant
         self._tokens = tokens
-        self._rate_limiter = rate_limiter
+        self.rate_limiter = rate_limiter
         self._error_of = error_of
         self._new_exchanger = partial(Exchanger, accept, timeout=timeout, max_body_bytes=max_body_bytes)
         self._exchanger = self._new_exchanger()
         self._retry = RetryPolicy() if retry is None else retry
         self._on_token = on_token
+        self._answered = threading.Event()
         self._reported_token: str | None = None
         self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
@@ -83,9 +83,9 @@ class Transport:
         self._prefetch_thread: ThreadPoolExecutor | None = None
 
     @property
-    def limits(self) -> RateLimits:
-        """The account's request limits."""
-        return self._rate_limiter.limits
+    def has_answered(self) -> bool:
+        """Whether the LMS has answered a call, of this transport or of a sibling."""
+        return self._answered.is_set()
 
     def get(
         self,
@@ -161,7 +161,7 @@ class Transport:
             return self._retry.run(attempt)
         except BaseException:
             # Nobody asks again. If the task is killed, others need not wait until it has stored what it has.
-            self._rate_limiter.cancel()
+            self.rate_limiter.cancel()
             raise
 
     def prefetch(
@@ -186,7 +186,7 @@ class Transport:
             token, _ = self._token()
         except LmsError:
             return  # the call itself will meet the same error, and retries
-        if self._rate_limiter.acquire() is not None:
+        if self.rate_limiter.acquire() is not None:
             return
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
@@ -215,7 +215,7 @@ class Transport:
         """
         sibling = copy(self)
         sibling._tokens = self._tokens.sibling()
-        sibling._rate_limiter = self._rate_limiter.sibling()
+        sibling.rate_limiter = self.rate_limiter.sibling()
         sibling._exchanger = self._new_exchanger()
         sibling._request_slot = request_slot
         sibling._retry = replace(self._retry, sleep=sleep)
@@ -248,7 +248,7 @@ class Transport:
             self._exchanger.close()
             if self._downloader is not None:
                 self._downloader.close()
-            self._rate_limiter.cancel()
+            self.rate_limiter.close()
 
     def disguise(self, text: str) -> str:
         """Stands for a text where others may read it. Only with the account's credentials can it be computed."""
@@ -257,11 +257,11 @@ class Transport:
 
     def lock_seconds_left(self) -> float:
         """How long the account is still locked for all tasks, in seconds; 0 if it is not."""
-        return max(self._rate_limiter.lock_seconds_left(), self._tokens.lock_seconds_left())
+        return max(self.rate_limiter.lock_seconds_left(), self._tokens.lock_seconds_left())
 
     def lift_lock(self) -> None:
         """End the account's lock, for all tasks."""
-        self._rate_limiter.lift_lock()
+        self.rate_limiter.lift_lock()
         self._tokens.lift_lock()
 
     def _exchange(self, call: str, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
@@ -291,21 +291,22 @@ class Transport:
             response = self._exchanged(call, exchange, token, prefetched)
             error = error_of(response)
             if error is None:
+                self._answered.set()
                 return response
             if isinstance(error, LmsRateLimited):
-                error.retry_after = self._rate_limiter.block(error.retry_after)
+                error.retry_after = self.rate_limiter.block(error.retry_after)
             raise with_retry_after(error, response)
 
     def _exchanged(self, call: str, exchange: Exchange, token: str, prefetched: _Prefetched | None) -> Response:
         def send() -> Response:
             nonlocal prefetched
             sent, prefetched = prefetched, None
-            if sent is None and (not_now := self._rate_limiter.acquire()) is not None:
-                raise _limited(call, not_now)
+            if sent is None and (not_now := self.rate_limiter.acquire()) is not None:
+                raise not_now.error(call)
             try:
                 return exchange(self._authorization(token)) if sent is None else sent.response.result()
             finally:
-                self._rate_limiter.release()
+                self.rate_limiter.release()
 
         return resend_if_closed(send)
 
@@ -335,7 +336,7 @@ class Transport:
                 wait_for([response], patience)
             return response.done()
         finally:
-            self._rate_limiter.release()
+            self.rate_limiter.release()
 
     def _token(self, rejected: str | None = None) -> tuple[str, bool]:
         """The account's token, and whether this call has requested it from the LMS."""
@@ -344,7 +345,7 @@ class Transport:
         if taken is None:
             taken = self._request_token()
         elif not isinstance(taken, str):
-            raise _limited(f"POST {urlsplit(self._grant.url).path}", taken)
+            raise taken.error(f"POST {urlsplit(self._grant.url).path}")
         self.report_token(taken)
         return taken, requested
 
@@ -390,10 +391,3 @@ def _method(body: Mapping[str, object] | None) -> str:
 
 def _call_name(path: str, page: int | None, method: str = "GET") -> str:
     return f"{method} {path.replace(_UP, '')}" + ("" if page is None else f", page {page}")
-
-
-def _limited(call: str, not_now: RetryAfter) -> LmsRateLimited:
-    # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
-    seconds = round(not_now.seconds, 3)
-    message = f"{call}: {not_now.reason} for another {math.ceil(seconds)} s."
-    return LmsRateLimited(message, retry_after=seconds, locked=not_now.locked)
