@@ -45,5 +45,5 @@ def test_each_step_of_a_followed_parameter_exists(parameter: str, path: str) -> 
         assert name in names_of(PACKAGE / file), f"{parameter}: {step} is not in {file}"
 
 
-def test_eight_parameters_are_followed() -> None:
-    assert len(FOLLOWED) == 8
+def test_nine_parameters_are_followed() -> None:
+    assert len(FOLLOWED) == 9

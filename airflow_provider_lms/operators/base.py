@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
     from airflow_provider_lms.lms.listing.spec import Listing
+    from airflow_provider_lms.operators.waiting import Waiting
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.storage.source import Source
-    from airflow_provider_lms.operators.waiting import Waiting
 
 C = TypeVar("C", bound="LmsClient")
 
