@@ -55,8 +55,9 @@ class RetryAfter(NamedTuple):
 
     def error(self, call: str) -> LmsRateLimited:
         """The error for a call that it holds back."""
-        # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
-        seconds = round(self.seconds, 3)
+        # The difference of two times is off in its last digits: 600.0000000000036 is 600 s. A wait of 0 would never end
+        # on a fake clock.
+        seconds = max(round(self.seconds, 3), 0.001)
         message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
         return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next)
 
