@@ -53,9 +53,7 @@ def limited(lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
 @pytest.fixture
 def task(tmp_path: Path) -> Iterator[ISpringModuleResultsOperator]:
     """A task that Airflow's handler of SIGTERM kills, as in Airflow's task runner."""
-    found = ISpringModuleResultsOperator(
-        task_id="t", output_path=str(tmp_path), page_size=20, part_bytes=1, max_wait=10_000
-    )
+    found = ISpringModuleResultsOperator(task_id="t", output_path=str(tmp_path), page_size=20, max_wait=10_000)
     before = signal.signal(signal.SIGTERM, lambda *_: found.on_kill())
     yield found
     signal.signal(signal.SIGTERM, before)
