@@ -67,12 +67,14 @@ class Reservation(NamedTuple):
 
     :param id: tells it from others.
     :param account: under which name tasks share the account's rate limit.
+    :param state_id: the id of what they share, so that the task notices if that is lost meanwhile.
     :param made_at: when it has reserved requests, by the clock of the store that tasks share; 0 if it has not.
     :param number: how many reservations it has made.
     """
 
     id: str
     account: str = ""
+    state_id: str = ""
     made_at: float = 0.0
     number: int = 0
 
