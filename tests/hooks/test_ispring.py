@@ -212,7 +212,7 @@ def test_tokens_come_from_auth_url_where_it_is_set(connection: Connection, lms: 
 
 def test_a_base_url_that_ends_with_the_token_paths_prefix_keeps_one_of_them(connection: Connection) -> None:
     client = connection(host="https://lms.test/api/v3").get_conn()
-    assert client._transport._grant.url == "https://lms.test/api/v3/token"
+    assert client._transport._access.grant.url == "https://lms.test/api/v3/token"
 
 
 def test_the_rate_limit_of_the_connection_holds(connection: Connection, lms: Simulator) -> None:

@@ -40,7 +40,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, lms: Simulator) -> Connection:
 
 def addresses(hook: ZohoPeopleHook) -> tuple[str, str]:
     client = hook.get_conn()
-    return client._transport._grant.url, client.base_url
+    return client._transport._access.grant.url, client.base_url
 
 
 def test_the_default_connection_leads_to_a_client(lms: Simulator) -> None:
@@ -118,7 +118,7 @@ def test_an_account_is_the_same_in_every_spelling_of_its_host(connection: Connec
 
 def _shared_keys(client: ZohoPeopleClient) -> tuple[str, str]:
     """Under which names its rate limit and its token are shared."""
-    rate_limiter, tokens = client._transport.rate_limiter, client._transport._tokens
+    rate_limiter, tokens = client._transport.rate_limiter, client._transport._access.tokens
     assert isinstance(rate_limiter, SharedRateLimiter)
     assert isinstance(tokens, SharedTokens)
     return rate_limiter._key, tokens._key

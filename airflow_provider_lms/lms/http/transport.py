@@ -12,10 +12,10 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
-from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused
-from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
+from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused
+from airflow_provider_lms.lms.http.access import Access
+from airflow_provider_lms.lms.http.auth import Grant, TokenStore
 from airflow_provider_lms.lms.http.download import Downloader, ErrorOf, Exchange, Store
 from airflow_provider_lms.lms.http.exchange import (
     DEFAULT_MAX_BODY_BYTES,
@@ -67,16 +67,13 @@ class Transport:
         on_token: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.base_url = base_url
-        self._grant = grant
-        self._tokens = tokens
         self.rate_limiter = rate_limiter
         self._error_of = error_of
         self._new_exchanger = partial(Exchanger, accept, timeout=timeout, max_body_bytes=max_body_bytes)
         self._exchanger = self._new_exchanger()
+        self._access = Access(grant, tokens, self._exchanger, on_token)
         self._retry = RetryPolicy() if retry is None else retry
-        self._on_token = on_token
         self._answered = threading.Event()
-        self._reported_token: str | None = None
         self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
         self._prefetched: _Prefetched | None = None
@@ -183,7 +180,7 @@ class Transport:
         """
         self._drop_prefetched()
         try:
-            token, _ = self._token()
+            token, _ = self._access.token()
         except LmsError:
             return  # the call itself will meet the same error, and retries
         if self.rate_limiter.acquire() is not None:
@@ -192,7 +189,7 @@ class Transport:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
         method = _method(body)
         url, call = self.base_url + path, _call_name(shown_path or path, page, method)
-        sent, header = threading.Event(), self._authorization(token)
+        sent, header = threading.Event(), self._access.header(token)
         response = self._prefetch_thread.submit(
             self._exchanger.send, method, url, call, params=params, json=body, header=header, on_sent=sent.set
         )
@@ -214,24 +211,21 @@ class Transport:
         :param on_token: see the class.
         """
         sibling = copy(self)
-        sibling._tokens = self._tokens.sibling()
         sibling.rate_limiter = self.rate_limiter.sibling()
         sibling._exchanger = self._new_exchanger()
+        sibling._access = self._access.sibling(sibling._exchanger, on_token)
         sibling._request_slot = request_slot
         sibling._retry = replace(self._retry, sleep=sleep)
-        sibling._on_token = on_token
         sibling._downloader = sibling._prefetched = sibling._prefetch_thread = None
         return sibling
 
     def authenticate(self) -> None:
         """Make sure that there is an access token, for threads that would otherwise wait for one another."""
-        self._retry.run(self._token)
+        self._retry.run(self._access.token)
 
     def report_token(self, token: str) -> None:
         """Tell of an access token that is used, so that a log can mask it."""
-        if token != self._reported_token:
-            self._on_token(token)
-            self._reported_token = token
+        self._access.report(token)
 
     def abort(self) -> None:
         """End the exchange that another thread is waiting for. Its outcome is an error."""
@@ -252,17 +246,17 @@ class Transport:
 
     def disguise(self, text: str) -> str:
         """Stands for a text where others may read it. Only with the account's credentials can it be computed."""
-        key = repr(sorted(self._grant.form().items())).encode()
+        key = repr(sorted(self._access.secrets.items())).encode()
         return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
     def lock_seconds_left(self) -> float:
         """How long the account is still locked for all tasks, in seconds; 0 if it is not."""
-        return max(self.rate_limiter.lock_seconds_left(), self._tokens.lock_seconds_left())
+        return max(self.rate_limiter.lock_seconds_left(), self._access.tokens.lock_seconds_left())
 
     def lift_lock(self) -> None:
         """End the account's lock, for all tasks."""
         self.rate_limiter.lift_lock()
-        self._tokens.lift_lock()
+        self._access.tokens.lift_lock()
 
     def _exchange(self, call: str, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
         return lambda header: self._exchanger.send(
@@ -272,7 +266,7 @@ class Transport:
     def _authorized(
         self, call: str, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
     ) -> Response:
-        token = self._token()[0] if prefetched is None else prefetched.token
+        token = self._access.token()[0] if prefetched is None else prefetched.token
         renewed = False
         while True:
             try:
@@ -281,7 +275,7 @@ class Transport:
                 if renewed:
                     raise
                 # Another process may have renewed the token already. Only one requested here ends the search.
-                token, renewed = self._token(rejected=token)
+                token, renewed = self._access.token(rejected=token)
                 prefetched = None
 
     def _send(
@@ -304,7 +298,7 @@ class Transport:
             if sent is None and (not_now := self.rate_limiter.acquire()) is not None:
                 raise not_now.error(call)
             try:
-                return exchange(self._authorization(token)) if sent is None else sent.response.result()
+                return exchange(self._access.header(token)) if sent is None else sent.response.result()
             finally:
                 self.rate_limiter.release()
 
@@ -337,42 +331,6 @@ class Transport:
             return response.done()
         finally:
             self.rate_limiter.release()
-
-    def _token(self, rejected: str | None = None) -> tuple[str, bool]:
-        """The account's token, and whether this call has requested it from the LMS."""
-        taken = self._tokens.take(rejected, self._exchanger.timeout)
-        requested = taken is None
-        if taken is None:
-            taken = self._request_token()
-        elif not isinstance(taken, str):
-            raise taken.error(f"POST {urlsplit(self._grant.url).path}")
-        self.report_token(taken)
-        return taken, requested
-
-    def _request_token(self) -> str:
-        call = f"POST {urlsplit(self._grant.url).path}"
-        try:
-            accept = {"Accept": "application/json"}
-            send = partial(self._exchanger.send, "POST", self._grant.url, call, form=self._grant.form(), header=accept)
-            response = resend_if_closed(send)
-            try:
-                token = self._grant.token(response)
-            except LmsError as error:
-                raise with_retry_after(error, response) from None
-            if not is_sendable(token.value):
-                raise LmsAuthError(
-                    f"{call}: the access token has characters that an HTTP header cannot carry. "
-                    "Check the connection's host, and where access tokens are requested.",
-                    response.status,
-                )
-        except BaseException as error:
-            self._tokens.give_up((error.retry_after or 0.0) if isinstance(error, LmsRateLimited) else 0.0)
-            raise
-        self._tokens.put(token.value, token.expires_in)
-        return token.value
-
-    def _authorization(self, token: str) -> dict[str, str]:
-        return {"Authorization": self._grant.header(token)}
 
 
 class _Prefetched(NamedTuple):
