@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 
+from airflow_provider_lms.coordination.holders import holdings
 from airflow_provider_lms.coordination.known import Known
 from airflow_provider_lms.coordination.queue import UNUSED_SECONDS, Turn, calls_before, join
 from airflow_provider_lms.coordination.rate_limit_state import (
@@ -18,13 +20,14 @@ from airflow_provider_lms.coordination.rate_limit_state import (
     LIMIT_SECONDS,
     DayCount,
     Limit,
+    Owner,
     Place,
     RateLimitState,
     Slot,
 )
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
 from airflow_provider_lms.coordination.waits import LimitsInForce, locked
-from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, Reservation, RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError, Holding, RateLimits, Reservation, RetryAfter
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class SharedRateLimiter:
     :param host_store: keeps for later processes of this host what they need to notice that the store has forgotten.
     :param reservation: of a task that comes back after a long wait, whether it has reserved requests yet or not; None
         if the client waits itself.
+    :param owner: whose client this is, for :meth:`holders`.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class SharedRateLimiter:
         limits: RateLimits,
         host_store: Store | None = None,
         reservation: Reservation | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self.limits = limits
         self._store = store
@@ -75,7 +80,8 @@ class SharedRateLimiter:
         self._grace = max(1.0, limits.window_seconds / 12)
         self._is_queued = False
         self._holds_slot = False
-        self._turn = Turn(reservation) if reservation else None
+        self._owner = owner
+        self._turn = Turn(reservation, owner) if reservation else None
         self._owns_turn = True
 
     def sibling(self) -> SharedRateLimiter:
@@ -155,13 +161,22 @@ class SharedRateLimiter:
         self._store.change(self._key, RateLimitState, unlock)
         self._known.forget_lock()
 
+    def holders(self) -> Sequence[Holding]:
+        """Who has requests in flight, and then who is in the queue, in its order. Nothing is changed.
+
+        An account without limits has nobody to name: its requests are not counted.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        return holdings(*self._store.read(self._key, RateLimitState))
+
     def reserve(self) -> tuple[float, Reservation]:
         """Reserve requests, for a task that gives its worker slot back until then.
 
         :return: seconds until the first of them may be sent, and what to come back with.
         :raises CoordinationError: the store cannot be used.
         """
-        turn = self._turn or Turn(Reservation(_new_id()))
+        turn = self._turn or Turn(Reservation(_new_id()), self._owner)
 
         def reserve(state: RateLimitState, now: float) -> tuple[float, Reservation]:
             return turn.reserve(state, now, self._update(state, now))
@@ -232,7 +247,7 @@ class SharedRateLimiter:
         reserved = None if self._turn is None else self._turn.take(state, now, limits)
         place = reserved or next((place for place in state.queue if place.holder == self._holder), None)
         if place is None:
-            place = Place(self._holder, now)
+            place = Place(self._holder, now, owner=self._owner, joined_at=now)
             join(state, place, waits=self._turn is None)
         ahead = calls_before(state, place)
         not_now = limits.not_now(state, now, ahead)
@@ -248,7 +263,7 @@ class SharedRateLimiter:
     def _count(self, state: RateLimitState, now: float, limits: LimitsInForce) -> None:
         self._holds_slot = limits.count_windows
         if self._holds_slot:
-            state.slots.append(Slot(now, self._holder))
+            state.slots.append(Slot(now, self._holder, self._owner))
         if limits.count_days:
             until = (now // DAY_STEP + 1) * DAY_STEP
             if not state.day or state.day[-1].until < until:
@@ -260,7 +275,7 @@ class SharedRateLimiter:
         if slot is None:
             slot = Slot(now)
             state.slots.append(slot)
-        slot.counted_at, slot.holder = now, ""
+        slot.counted_at, slot.holder, slot.owner = now, "", None
         place = None if self._turn is None else self._turn.find(state)
         if place is not None:
             place.kept_until = max(place.kept_until, now + UNUSED_SECONDS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from airflow_provider_lms.lms.errors import LmsRateLimited
 
@@ -76,6 +77,35 @@ class Reservation(NamedTuple):
     number: int = 0
 
 
+@dataclass(frozen=True)
+class Holding:
+    """What a task, or another process, holds of an account's rate limit.
+
+    :param state: ``in_flight``: it has sent a request that has no response yet; ``waiting``: it has a place in the
+        queue and waits for it; ``reserved``: it has reserved requests and comes back for them.
+    :param requests: for how many requests.
+    :param since: since when, as an RFC 3339 date.
+    :param turn_at: when its turn is expected; None if it has sent its request.
+    :param until: when the place is lost, if its holder does not ask again or no response comes.
+    :param process: ``task`` or ``triggerer``; empty for another program, which has no name.
+    """
+
+    state: Literal["in_flight", "waiting", "reserved"]
+    requests: int
+    since: str
+    turn_at: str | None
+    until: str
+    process: str = ""
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    map_index: int = -1
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dict that JSON can hold."""
+        return asdict(self)
+
+
 class RateLimiter(Protocol):
     """Counts the requests of an account. No method blocks: the caller waits."""
 
@@ -112,3 +142,6 @@ class RateLimiter(Protocol):
 
     def lift_lock(self) -> None:
         """End the pause, for all tasks."""
+
+    def holders(self) -> Sequence[Holding]:
+        """Who has requests in flight, and then who is in the queue, in its order."""
