@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 
@@ -27,7 +27,14 @@ from airflow_provider_lms.coordination.rate_limit_state import (
 )
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
 from airflow_provider_lms.coordination.waits import LimitsInForce, locked
-from airflow_provider_lms.lms.http.rate_limit import CoordinationError, Holding, RateLimits, Reservation, RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import (
+    CoordinationError,
+    Holding,
+    RateLimits,
+    Reservation,
+    RetryAfter,
+    Usage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +66,8 @@ class SharedRateLimiter:
     :param reservation: of a task that comes back after a long wait, whether it has reserved requests yet or not; None
         if the client waits itself.
     :param owner: whose client this is, for :meth:`holders`.
+    :param on_usage: told what is used of the limit, each time that a request asks for its share, and when the account
+        is locked. None saves finding it out.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class SharedRateLimiter:
         host_store: Store | None = None,
         reservation: Reservation | None = None,
         owner: Owner | None = None,
+        on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         self.limits = limits
         self._store = store
@@ -81,6 +91,7 @@ class SharedRateLimiter:
         self._is_queued = False
         self._holds_slot = False
         self._owner = owner
+        self._on_usage = on_usage
         self._turn = Turn(reservation, owner) if reservation else None
         self._owns_turn = True
 
@@ -100,9 +111,11 @@ class SharedRateLimiter:
             state, now = self._store.read(self._key, RateLimitState)
             is_limited = any(limit.is_sound(now) for limit in state.limits)
             if not is_limited and not self._known.missing_lock(state.id):
+                self._tell(state, now)
                 return locked(state, now)
         not_now, state, now = self._store.change(self._key, RateLimitState, self._take)
         self._known.note(state.id, seconds_until(state.locked_until, now))
+        self._tell(state, now)
         self._is_queued = not_now is not None
         if self._turn is not None:
             self._turn.is_taken = True
@@ -129,14 +142,16 @@ class SharedRateLimiter:
         """
         length = min(self.limits.lock_seconds if seconds is None else seconds, DAY)
 
-        def lock(state: RateLimitState, now: float) -> str:
+        def lock(state: RateLimitState, now: float) -> tuple[RateLimitState, float]:
             state.id = state.id or _new_id()
             state.locked_until = now + max(length, seconds_until(state.locked_until, now))
-            return state.id
+            return state, now
 
         self._known.note_lock(length)
         try:
-            self._known.note(self._store.change(self._key, RateLimitState, lock), length)
+            state, now = self._store.change(self._key, RateLimitState, lock)
+            self._known.note(state.id, length)
+            self._tell(state, now)
         except CoordinationError as error:
             log.warning("%s Other tasks do not know of the lock yet.", error)
         return length
@@ -155,10 +170,11 @@ class SharedRateLimiter:
         :raises CoordinationError: the store cannot be used.
         """
 
-        def unlock(state: RateLimitState, _: float) -> None:
+        def unlock(state: RateLimitState, now: float) -> tuple[RateLimitState, float]:
             state.locked_until = 0.0
+            return state, now
 
-        self._store.change(self._key, RateLimitState, unlock)
+        self._tell(*self._store.change(self._key, RateLimitState, unlock))
         self._known.forget_lock()
 
     def holders(self) -> Sequence[Holding]:
@@ -197,6 +213,11 @@ class SharedRateLimiter:
         self.cancel()
         if self._owns_turn and self._turn is not None and self._turn.reservation.made_at > 0:
             self._leave(self._turn.reservation.id)
+
+    def _tell(self, state: RateLimitState, now: float) -> None:
+        if self._on_usage is not None:
+            limits = LimitsInForce([limit for limit in state.limits if limit.is_sound(now)])
+            self._on_usage(limits.usage(state, now))
 
     def _leave(self, holder: str) -> None:
         def leave(state: RateLimitState, _: float) -> None:

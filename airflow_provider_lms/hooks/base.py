@@ -16,6 +16,7 @@ from airflow_provider_lms.connections.form import ConnectionType, FormField, Lms
 from airflow_provider_lms.coordination import Owner, SharedRateLimiter, SharedTokens
 from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
 from airflow_provider_lms.hooks.coordination import host_store, shared_store, single_host_warning
+from airflow_provider_lms.hooks.observer import no_observer, task_observer, triggerer_observer
 from airflow_provider_lms.hooks.owner import TRIGGERER, current_owner
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.client import LmsClient
@@ -26,6 +27,7 @@ from airflow_provider_lms.lms.course.readers import (
     CourseQuery,
     CourseReader,
 )
+from airflow_provider_lms.lms.http.observer import Observer
 from airflow_provider_lms.lms.http.rate_limit import RateLimits, Reservation
 from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -55,6 +57,7 @@ class ClientOptions:
     :param on_token: called with each access token that is used, so that a log can mask it.
     :param reservation: of a task that gives its worker slot back where it would have to wait; None waits.
     :param owner: by which name :meth:`LmsHook.holders` shows the client; None is the task that runs, if one does.
+    :param make_observer: what reports the client's requests, given the connection's type and id.
 
     Example::
 
@@ -69,13 +72,21 @@ class ClientOptions:
     on_token: Callable[[str], None] = mask_secret
     reservation: Reservation | None = None
     owner: Owner | None = None
+    make_observer: Callable[[str, str], Observer] = task_observer
 
 
 NO_RETRIES = RetryPolicy(max_wait=0.0)
-FORM_OPTIONS = ClientOptions(retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True)
-"""For the Test button: a short call that proves the credentials."""
+FORM_OPTIONS = ClientOptions(
+    retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True, make_observer=no_observer
+)
+"""For the Test button: a short call that proves the credentials. Airflow gives the connection of each test a random id,
+and each id would get metrics of its own."""
 TRIGGER_OPTIONS = ClientOptions(
-    retry=NO_RETRIES, max_timeout=_TRIGGER_TIMEOUT, on_token=lambda _: None, owner=TRIGGERER
+    retry=NO_RETRIES,
+    max_timeout=_TRIGGER_TIMEOUT,
+    on_token=lambda _: None,
+    owner=TRIGGERER,
+    make_observer=triggerer_observer,
 )
 """For a trigger, whose client works in threads. A thread must not call Airflow, not even to mask a token; nothing logs
 one. Waiting is up to the event loop, so that no thread is held."""
@@ -209,6 +220,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         settings: LmsSettings,
         options: ClientOptions,
         *,
+        conn_id: str,
         client_id: str,
         secrets: tuple[str, ...],
         error_of: Callable[[Response], LmsError | None],
@@ -220,6 +232,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         if (warning := single_host_warning(store)) is not None:
             _warn_once(warning)
         host = host_of(url)
+        observer = options.make_observer(self.conn_type, conn_id)
         return Transport(
             url,
             grant,
@@ -234,6 +247,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
                 host_store(store),
                 options.reservation,
                 options.owner or current_owner(),
+                observer.rate_limit_used if observer.is_on else None,
             ),
             error_of=error_of,
             accept=accept,
@@ -241,6 +255,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
             max_body_bytes=settings.max_body_bytes,
             retry=options.retry,
             on_token=options.on_token,
+            observer=observer,
         )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited
 from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
 from airflow_provider_lms.lms.http.exchange import Exchanger, resend_if_closed
+from airflow_provider_lms.lms.http.observer import Call, Observer, SentRequest
 from airflow_provider_lms.lms.http.response import with_retry_after
 
 
@@ -20,13 +21,22 @@ class Access:
     :param tokens: where the token is kept, for everybody who uses the account.
     :param exchanger: sends the request for a token.
     :param on_token: called with each access token that is used, so that a log can mask it.
+    :param observer: is told of each request for a token.
     """
 
-    def __init__(self, grant: Grant, tokens: TokenStore, exchanger: Exchanger, on_token: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        grant: Grant,
+        tokens: TokenStore,
+        exchanger: Exchanger,
+        on_token: Callable[[str], None],
+        observer: Observer,
+    ) -> None:
         self.tokens = tokens
         self.grant = grant
         self._exchanger = exchanger
         self._on_token = on_token
+        self._observer = observer
         self._reported: str | None = None
 
     def sibling(self, exchanger: Exchanger, on_token: Callable[[str], None]) -> Access:
@@ -53,7 +63,7 @@ class Access:
         if taken is None:
             taken = self._request()
         elif not isinstance(taken, str):
-            raise taken.error(self._call)
+            raise taken.error(self._call.text)
         self.report(taken)
         return taken, requested
 
@@ -68,28 +78,34 @@ class Access:
         return {"Authorization": self.grant.header(token)}
 
     @property
-    def _call(self) -> str:
-        return f"POST {urlsplit(self.grant.url).path}"
+    def _call(self) -> Call:
+        path = urlsplit(self.grant.url).path
+        return Call(f"POST {path}", "POST", path)
 
     def _request(self) -> str:
+        sent = SentRequest(self._call)
         try:
             accept = {"Accept": "application/json"}
             send = partial(
-                self._exchanger.send, "POST", self.grant.url, self._call, form=self.grant.form(), header=accept
+                self._exchanger.send, "POST", self.grant.url, self._call.text, form=self.grant.form(), header=accept
             )
-            response = resend_if_closed(send)
+            response = sent.timed(partial(resend_if_closed, send))
+            sent.status = response.status
             try:
                 token = self.grant.token(response)
             except LmsError as error:
                 raise with_retry_after(error, response) from None
             if not is_sendable(token.value):
                 raise LmsAuthError(
-                    f"{self._call}: the access token has characters that an HTTP header cannot carry. "
+                    f"{self._call.text}: the access token has characters that an HTTP header cannot carry. "
                     "Check the connection's host, and where access tokens are requested.",
                     response.status,
                 )
         except BaseException as error:
+            sent.failed(error)
             self.tokens.give_up((error.retry_after or 0.0) if isinstance(error, LmsRateLimited) else 0.0)
             raise
+        finally:
+            self._observer.token_requested(sent)
         self.tokens.put(token.value, token.expires_in)
         return token.value

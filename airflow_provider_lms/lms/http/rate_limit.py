@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from airflow_provider_lms.lms.errors import LmsRateLimited
+from airflow_provider_lms.lms.errors import WaitReason as WaitReason
 
 
 class CoordinationError(Exception):
@@ -47,19 +48,21 @@ class RetryAfter(NamedTuple):
     :param reason: what stands in the way, as the middle of a sentence.
     :param locked: whether the LMS demands the pause. Otherwise this side holds back to stay within its limits.
     :param is_next: whether nobody else comes first.
+    :param kind: the same as ``reason``, for figures.
     """
 
     seconds: float
     reason: str
     locked: bool = False
     is_next: bool = False
+    kind: WaitReason = WaitReason.RATE_LIMIT
 
     def error(self, call: str) -> LmsRateLimited:
         """The error for a call that it holds back."""
         # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
         seconds = round(self.seconds, 3)
         message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
-        return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next)
+        return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next, reason=self.kind)
 
 
 class Reservation(NamedTuple):
@@ -75,6 +78,27 @@ class Reservation(NamedTuple):
     account: str = ""
     made_at: float = 0.0
     number: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of an account's rate limit, by all tasks together.
+
+    :param slots: the requests that its window allows; None if it has no such limit. Of several limits, the one of which
+        most is used.
+    :param slots_used: the requests that count in that window.
+    :param queue_length: how many places are in the queue: of those who wait, and of tasks that come back.
+    :param queued_calls: how many requests these places are for.
+    :param lock_seconds_left: how long the account is still locked.
+    :param day_calls: the requests of the last 24 hours; None if they are not counted, for want of a limit.
+    """
+
+    slots: int | None
+    slots_used: int
+    queue_length: int
+    queued_calls: int
+    lock_seconds_left: float
+    day_calls: int | None
 
 
 @dataclass(frozen=True)

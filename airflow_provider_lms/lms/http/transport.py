@@ -24,6 +24,7 @@ from airflow_provider_lms.lms.http.exchange import (
     Params,
     resend_if_closed,
 )
+from airflow_provider_lms.lms.http.observer import UNUSED, Call, Observer, SentRequest
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 _SENT_SECONDS = 0.02
 _CLOSE_SECONDS = 0.5
-_UP = "/.."
+_FILE = "file"
 
 
 class Transport:
@@ -50,6 +51,7 @@ class Transport:
     :param max_body_bytes: the largest body of a response, decompressed.
     :param retry: how long to go on trying.
     :param on_token: called with each access token that is used, so that a log can mask it.
+    :param observer: is told what happens to requests; None if nobody watches.
     """
 
     def __init__(
@@ -65,15 +67,18 @@ class Transport:
         max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
         retry: RetryPolicy | None = None,
         on_token: Callable[[str], None] = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
         self.base_url = base_url
         self.rate_limiter = rate_limiter
         self._error_of = error_of
         self._new_exchanger = partial(Exchanger, accept, timeout=timeout, max_body_bytes=max_body_bytes)
         self._exchanger = self._new_exchanger()
-        self._access = Access(grant, tokens, self._exchanger, on_token)
+        self.observer = observer or Observer()
+        self._access = Access(grant, tokens, self._exchanger, on_token, self.observer)
         self._retry = RetryPolicy() if retry is None else retry
         self._answered = threading.Event()
+        self._sent = 0
         self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
         self._prefetched: _Prefetched | None = None
@@ -91,6 +96,7 @@ class Transport:
         *,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
         retry: bool = True,
     ) -> Response:
         """Send ``GET`` below the base URL.
@@ -100,9 +106,10 @@ class Transport:
         :param params: query parameters in order; names may repeat.
         :param page: the page number, for messages.
         :param shown_path: the path for messages, if the real one holds a person's id.
+        :param endpoint: the path for traces, if the one for messages holds any id.
         :param retry: wait for limits and outages, and try again.
         """
-        call = _call_name(shown_path or path, page)
+        call = Call.of("GET", path, page, shown_path, endpoint)
         prefetched = self._take_prefetched(path, params)
 
         def attempt() -> Response:
@@ -119,6 +126,7 @@ class Transport:
         *,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
     ) -> Response:
         """Send ``POST`` with a JSON body below the base URL.
 
@@ -128,7 +136,7 @@ class Transport:
         :param body: becomes the JSON body.
         """
         prefetched = self._take_prefetched(path, (), body)
-        call = _call_name(shown_path or path, page, "POST")
+        call = Call.of("POST", path, page, shown_path, endpoint)
         return self._authorized(call, self._exchange(call, path, (), body), self._error_of, prefetched)
 
     def download(self, url: str, name: str, start: bytes, store: Store) -> None:
@@ -148,14 +156,18 @@ class Transport:
             timeout, max_bytes = self._exchanger.timeout, self._exchanger.max_body_bytes
             foreign = partial(Exchanger, "*/*", timeout=timeout, max_body_bytes=max_bytes)
             self._downloader = Downloader(
-                self.base_url, self._exchanger, self._authorized, lambda check: foreign(may_connect=check)
+                self.base_url,
+                self._exchanger,
+                lambda call, exchange, error_of: self._authorized(Call(call, "GET", _FILE), exchange, error_of),
+                lambda check: foreign(may_connect=check),
             )
         self.retrying(partial(self._downloader.fetch, url, name, start, store))
 
     def retrying(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
+        self._sent = 0
         try:
-            return self._retry.run(attempt)
+            return self._retry.run(attempt, self.observer.retries)
         except BaseException:
             # Nobody asks again. If the task is killed, others need not wait until it has stored what it has.
             self.rate_limiter.cancel()
@@ -169,6 +181,7 @@ class Transport:
         body: Mapping[str, object] | None = None,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
     ) -> None:
         """Send in advance what the next ``get`` or ``post`` will ask for, while the caller does something else.
 
@@ -188,15 +201,23 @@ class Transport:
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
         method = _method(body)
-        url, call = self.base_url + path, _call_name(shown_path or path, page, method)
-        sent, header = threading.Event(), self._access.header(token)
-        response = self._prefetch_thread.submit(
-            self._exchanger.send, method, url, call, params=params, json=body, header=header, on_sent=sent.set
+        call = Call.of(method, path, page, shown_path, endpoint)
+        is_sent, header, request = threading.Event(), self._access.header(token), SentRequest(call)
+        send = partial(
+            self._exchanger.send,
+            method,
+            self.base_url + path,
+            call.text,
+            params=params,
+            json=body,
+            header=header,
+            on_sent=is_sent.set,
         )
-        self._prefetched = _Prefetched(path, params, body, token, response)
+        response = self._prefetch_thread.submit(request.timed, send)
+        self._prefetched = _Prefetched(path, params, body, token, request, response)
         # Wait until the request bytes are sent. Otherwise the caller would start to decode, which holds the GIL, and
         # the request would leave only after that.
-        sent.wait(_SENT_SECONDS)
+        is_sent.wait(_SENT_SECONDS)
 
     def sibling(
         self,
@@ -221,7 +242,7 @@ class Transport:
 
     def authenticate(self) -> None:
         """Make sure that there is an access token, for threads that would otherwise wait for one another."""
-        self._retry.run(self._access.token)
+        self._retry.run(self._access.token, self.observer.retries)
 
     def report_token(self, token: str) -> None:
         """Tell of an access token that is used, so that a log can mask it."""
@@ -258,13 +279,13 @@ class Transport:
         self.rate_limiter.lift_lock()
         self._access.tokens.lift_lock()
 
-    def _exchange(self, call: str, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
+    def _exchange(self, call: Call, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
         return lambda header: self._exchanger.send(
-            _method(body), self.base_url + path, call, params=params, json=body, header=header
+            _method(body), self.base_url + path, call.text, params=params, json=body, header=header
         )
 
     def _authorized(
-        self, call: str, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
     ) -> Response:
         token = self._access.token()[0] if prefetched is None else prefetched.token
         renewed = False
@@ -279,11 +300,14 @@ class Transport:
                 prefetched = None
 
     def _send(
-        self, call: str, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
     ) -> Response:
         with self._request_slot():
-            response = self._exchanged(call, exchange, token, prefetched)
+            response, request = self._exchanged(call, exchange, token, prefetched)
             error = error_of(response)
+            if error is not None:
+                request.failed(error)
+            self.observer.request_ended(request)
             if error is None:
                 self._answered.set()
                 return response
@@ -291,16 +315,30 @@ class Transport:
                 error.retry_after = self.rate_limiter.block(error.retry_after)
             raise with_retry_after(error, response)
 
-    def _exchanged(self, call: str, exchange: Exchange, token: str, prefetched: _Prefetched | None) -> Response:
-        def send() -> Response:
+    def _exchanged(
+        self, call: Call, exchange: Exchange, token: str, prefetched: _Prefetched | None
+    ) -> tuple[Response, SentRequest]:
+        def send() -> tuple[Response, SentRequest]:
             nonlocal prefetched
             sent, prefetched = prefetched, None
             if sent is None and (not_now := self.rate_limiter.acquire()) is not None:
-                raise not_now.error(call)
+                raise not_now.error(call.text)
+            self._sent += 1
+            request = SentRequest(call) if sent is None else sent.request
+            request.attempt = self._sent
             try:
-                return exchange(self._access.header(token)) if sent is None else sent.response.result()
+                if sent is None:
+                    response = request.timed(lambda: exchange(self._access.header(token)))
+                else:
+                    response = sent.response.result()
+            except BaseException as error:
+                request.failed(error)
+                self.observer.request_ended(request)
+                raise
             finally:
                 self.rate_limiter.release()
+            request.status = response.status
+            return response, request
 
         return resend_if_closed(send)
 
@@ -322,7 +360,8 @@ class Transport:
         """
         if self._prefetched is None:
             return True
-        response, self._prefetched = self._prefetched.response, None
+        request, response = self._prefetched.request, self._prefetched.response
+        self._prefetched = None
         try:
             if wait_for([response], patience).not_done:
                 self._exchanger.abort()
@@ -331,6 +370,8 @@ class Transport:
             return response.done()
         finally:
             self.rate_limiter.release()
+            request.outcome = UNUSED
+            self.observer.request_ended(request)
 
 
 class _Prefetched(NamedTuple):
@@ -340,12 +381,9 @@ class _Prefetched(NamedTuple):
     params: Params
     body: Mapping[str, object] | None
     token: str
+    request: SentRequest
     response: Future[Response]
 
 
 def _method(body: Mapping[str, object] | None) -> str:
     return "GET" if body is None else "POST"
-
-
-def _call_name(path: str, page: int | None, method: str = "GET") -> str:
-    return f"{method} {path.replace(_UP, '')}" + ("" if page is None else f", page {page}")
