@@ -76,11 +76,11 @@ class SharedTokens:
                 return token
             if (paused := seconds_until(state.paused_until, now)) > 0:
                 reason = "too many access tokens were requested, and none are issued"
-                return RetryAfter(paused, reason, locked=True, kind=WaitReason.TOKEN)
+                return RetryAfter(paused, reason, locked=True, waits_for=WaitReason.TOKEN)
             turn_left = seconds_until(state.turn_ends_at, now)
             if turn_left > 0 and state.requester != self._client and not self._bypass_cache:
                 reason = "another task is requesting an access token"
-                return RetryAfter(min(_POLL_SECONDS, turn_left), reason, kind=WaitReason.TOKEN)
+                return RetryAfter(min(_POLL_SECONDS, turn_left), reason, waits_for=WaitReason.TOKEN)
             state.requester, state.turn_ends_at = self._client, now + turn
             return None
 

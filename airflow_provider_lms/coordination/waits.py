@@ -63,7 +63,7 @@ class LimitsInForce:
         expired = accumulate(count.requests for count in days)
         until = next(count.until for count, less in zip(days, expired, strict=True) if used - less < allowed)
         reason = f"{self._whose} requests_per_day ({allowed}) are used up"
-        return RetryAfter(until + DAY - now, reason, kind=WaitReason.DAY_LIMIT)
+        return RetryAfter(until + DAY - now, reason, waits_for=WaitReason.DAY_LIMIT)
 
     def usage(self, state: RateLimitState, now: float) -> Usage:
         """What is used of them."""
@@ -88,7 +88,7 @@ class LimitsInForce:
         if not left:
             return None
         reason = "what tasks share was lost, so nobody knows how many requests were sent lately"
-        return RetryAfter(left, reason, kind=WaitReason.FORGOTTEN)
+        return RetryAfter(left, reason, waits_for=WaitReason.FORGOTTEN)
 
     def _window_full(self, state: RateLimitState, now: float, ahead: int) -> RetryAfter | None:
         """The longest wait that any limit demands."""
@@ -109,7 +109,7 @@ def locked(state: RateLimitState, now: float) -> RetryAfter | None:
     if not left:
         return None
     reason = "the LMS has locked the account, and no task may send requests"
-    return RetryAfter(left, reason, locked=True, kind=WaitReason.LOCK)
+    return RetryAfter(left, reason, locked=True, waits_for=WaitReason.LOCK)
 
 
 def _last_day(state: RateLimitState, now: float) -> list[DayCount]:

@@ -91,7 +91,7 @@ class LmsRateLimited(LmsError):
     :param locked: whether the LMS demands the pause, now or in a response to another task. Otherwise this side holds
         back to stay within the connection's limits.
     :param is_next: whether no other task comes first.
-    :param reason: what must be waited for.
+    :param waits_for: what must be waited for.
     """
 
     transient: ClassVar[bool] = True
@@ -104,13 +104,13 @@ class LmsRateLimited(LmsError):
         *,
         locked: bool = False,
         is_next: bool = False,
-        reason: WaitReason = WaitReason.LOCK,
+        waits_for: WaitReason = WaitReason.LOCK,
     ) -> None:
         super().__init__(message, status)
         self.retry_after = retry_after
         self.locked = locked or status is not None
         self.is_next = is_next
-        self.reason = reason
+        self.waits_for = waits_for
 
 
 class LmsUnavailable(LmsError):

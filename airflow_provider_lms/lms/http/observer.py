@@ -170,4 +170,4 @@ def reason_of(error: LmsError | CoordinationError) -> WaitReason:
     """What a call waits for that has met this error."""
     if isinstance(error, CoordinationError):
         return WaitReason.STORE
-    return error.reason if isinstance(error, LmsRateLimited) else WaitReason.OUTAGE
+    return error.waits_for if isinstance(error, LmsRateLimited) else WaitReason.OUTAGE

@@ -48,21 +48,23 @@ class RetryAfter(NamedTuple):
     :param reason: what stands in the way, as the middle of a sentence.
     :param locked: whether the LMS demands the pause. Otherwise this side holds back to stay within its limits.
     :param is_next: whether nobody else comes first.
-    :param kind: the same as ``reason``, for figures.
+    :param waits_for: the same as ``reason``, for figures.
     """
 
     seconds: float
     reason: str
     locked: bool = False
     is_next: bool = False
-    kind: WaitReason = WaitReason.RATE_LIMIT
+    waits_for: WaitReason = WaitReason.RATE_LIMIT
 
     def error(self, call: str) -> LmsRateLimited:
         """The error for a call that it holds back."""
         # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
-        seconds = round(self.seconds, 3)
+        seconds = max(round(self.seconds, 3), 0.001)  # who waits for no time at all asks again and again
         message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
-        return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next, reason=self.kind)
+        return LmsRateLimited(
+            message, retry_after=seconds, locked=self.locked, is_next=self.is_next, waits_for=self.waits_for
+        )
 
 
 class Reservation(NamedTuple):
