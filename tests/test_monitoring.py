@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_lms.hooks.metrics import ACCOUNT_TAGS, METRICS
+from airflow_provider_lms.lms.errors import WaitReason
+from airflow_provider_lms.lms.http.observer import OUTCOMES
 from airflow_provider_lms.simulator import Simulator
 from tests.statsd import run, statsd
 
@@ -81,3 +84,63 @@ def test_no_secret_and_no_address_is_in_a_metric(
 @pytest.mark.processes
 def test_without_metrics_nothing_is_sent(connections: Mapping[str, str], tmp_path: Path) -> None:
     assert sent(connections, tmp_path, AIRFLOW__METRICS__STATSD_ON="False") == []
+
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "monitoring.md").read_text()
+DASHBOARD = json.loads((DOCS / "monitoring/dashboard.json").read_text())
+EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+PROMETHEUS = {"airflow_" + metric.name.replace(".", "_"): metric for metric in METRICS}
+
+
+def named_in(text: str) -> set[str]:
+    """The metrics of this package that PromQL names. A timer has a sum and a count there."""
+    return {re.sub(r"_(sum|count)$", "", name) for name in re.findall(r"\bairflow_lms_\w+", text)}
+
+
+def test_the_docs_list_every_metric() -> None:
+    rows = [
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{tag}`' for tag in each.tags)} | {each.meaning} |"
+        for each in METRICS
+    ]
+    assert [line for line in PAGE.splitlines() if line.startswith("| `lms.")] == rows
+
+
+def test_the_docs_list_every_value_of_a_tag() -> None:
+    values = {line.split("|")[1].strip(): line for line in PAGE.splitlines() if line.startswith("| `")}
+    assert {*re.findall(r"`(\w+)`", values["`outcome`"])} - {"outcome"} == {*OUTCOMES}
+    reasons = re.findall(r"`(\w+)`:", values["`reason` of `lms.wait_milliseconds`"])
+    assert reasons == [reason.value for reason in WaitReason]
+
+
+def test_the_dashboard_shows_every_metric_and_no_other() -> None:
+    assert named_in(" ".join(EXPRESSIONS)) == {*PROMETHEUS}
+
+
+def test_the_dashboard_groups_only_by_tags_that_there_are() -> None:
+    for expression in EXPRESSIONS:
+        tags = {tag for name in named_in(expression) for tag in (*ACCOUNT_TAGS, *PROMETHEUS[name].tags)}
+        (by,) = {*re.findall(r"by \(([^)]*)\)", expression)}
+        assert {*by.split(", ")} <= tags, expression
+
+
+def test_panels_of_the_dashboard_do_not_overlap() -> None:
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
+    assert len({*places}) == len({panel["id"] for panel in DASHBOARD["panels"]}) == len(places)
+
+
+def test_alerts_name_metrics_that_there_are() -> None:
+    alerts = PAGE.split("## Alerts worth having")[1]
+    assert len(named_in(alerts)) > 5
+    assert named_in(alerts) <= {*PROMETHEUS}
+
+
+def test_the_mapping_gives_a_plain_name_its_tags_back() -> None:
+    expected = ["# Names and labels for the Prometheus exporter for StatsD, if Airflow sends metrics without tags."]
+    expected.append("mappings:")
+    for name, metric in PROMETHEUS.items():
+        tags = (*ACCOUNT_TAGS, *metric.tags)
+        expected.append(f'  - match: "airflow.{metric.name}{".*" * len(tags)}"')
+        expected += [f'    name: "{name}"', "    labels:"]
+        expected += [f'      {tag}: "${number}"' for number, tag in enumerate(tags, 1)]
+    assert (DOCS / "monitoring/statsd_mapping.yml").read_text().splitlines() == expected
