@@ -8,7 +8,7 @@ FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-airflow test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
+.PHONY: help demo test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -25,6 +25,9 @@ test-fast: .venv/installed  ## run the tests that need no running Airflow, brows
 
 test-airflow: .venv/installed  ## run the tests on older Airflows: make test-airflow V="2.11 3.0 3.1 3.2"
 	$(BIN)/python -m dev.matrix $(V)
+
+test-python: .venv/installed  ## run the same tests on other Pythons: make test-python V="3.12 3.13"
+	$(BIN)/python -m dev.pythons $(V)
 
 test-forms: .venv/installed  ## test the connection forms of older Airflows in a browser: make test-forms V="2.11 3.1"
 	$(BIN)/python -m dev.matrix --install-only $(or $(V),$(FORMS))

@@ -1,4 +1,4 @@
-"""What an operator does when Airflow kills its task."""
+"""What an operator or a sensor does when Airflow kills its task."""
 
 from __future__ import annotations
 

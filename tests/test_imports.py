@@ -48,7 +48,8 @@ HEAVY = (
 OF_OPERATORS = ["killing", "operators", "operators.base", "operators.options", "operators.any_listing"]
 OF_ISPRING = [f"operators.ispring.{name}" for name in ("base", "content", "listing", "people", "results")]
 OF_ZOHO = [f"operators.zoho_people.{name}" for name in ("base", "courses", "listing", "people", "progress")]
-OF_SENSORS = ["sensors", "sensors.base", "sensors.options", "operators", "operators.options", "clock", "durations"]
+OF_SENSORS = ["sensors", "sensors.base", "sensors.options", "operators", "operators.options"]
+OF_SENSORS += ["clock", "durations", "killing"]
 
 
 def _modules_after(*statements: str) -> set[str]:

@@ -25,12 +25,13 @@ class Known:
 
     :param key: the key of the state.
     :param host_store: keeps the id for later processes of this host; None if only this process knows it.
+    :param state_id: the id as an earlier process of the same task knew it; empty if there was none.
     """
 
-    def __init__(self, key: str, host_store: Store | None = None) -> None:
+    def __init__(self, key: str, host_store: Store | None = None, state_id: str = "") -> None:
         self._key = key
         self._host_store = host_store
-        self._id: str | None = None
+        self._id: str | None = state_id or None
         self._is_kept = False
         self._locked_until = 0.0
         self._lock_is_stored = True

@@ -84,7 +84,7 @@ class SharedRateLimiter:
         self.limits = limits
         self._store = store
         self._key = "rate_limit:" + hashlib.sha256(f"{host}\n{client_id}".encode()).hexdigest()[:32]
-        self._known = Known(self._key, host_store)
+        self._known = Known(self._key, host_store, reservation.state_id if reservation else "")
         self._holder = _new_holder()
         self._has_limit = limits.requests is not None or limits.requests_per_day is not None
         self._grace = max(1.0, limits.window_seconds / 12)
@@ -195,12 +195,12 @@ class SharedRateLimiter:
         turn = self._turn or Turn(Reservation(_new_id()), self._owner)
 
         def reserve(state: RateLimitState, now: float) -> tuple[float, Reservation]:
-            return turn.reserve(state, now, self._update(state, now))
+            seconds, reservation = turn.reserve(state, now, self._update(state, now))
+            return seconds, reservation._replace(account=self._key, state_id=state.id)
 
         self.cancel()
         self._owns_turn = False  # the process that comes back does
-        seconds, reservation = self._store.change(self._key, RateLimitState, reserve)
-        return seconds, reservation._replace(account=self._key)
+        return self._store.change(self._key, RateLimitState, reserve)
 
     def cancel(self) -> None:
         """Leave the queue, so that nobody waits until the place is lost."""

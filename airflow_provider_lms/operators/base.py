@@ -365,9 +365,10 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
     def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
         """Give the worker slot back, unless there is nothing left to wait for."""
-        trigger = waiting.pause(client, error, max_wait)
-        if trigger is not None:
-            self.log.info("%s Giving the worker slot back until then.", error)
+        pause = waiting.pause(client, error, max_wait)
+        if pause is not None:
+            seconds, trigger = pause
+            self.log.info("%s Giving the worker slot back for about %.0f s.", error, seconds)
             self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
 
     def _part_options(self) -> PartOptions:

@@ -67,8 +67,8 @@ class Waiting:
         outage = _OUTAGE_IN_PLACE if self.outage_since is None else _OUTAGE_STILL_ON
         return RetryPolicy(max_wait=max_wait, outage_seconds=outage, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT)
 
-    def pause(self, client: LmsClient, error: Failure, max_wait: float) -> BaseTrigger | None:
-        """The trigger that sends the task back when it need not wait any more; None if the task is to fail.
+    def pause(self, client: LmsClient, error: Failure, max_wait: float) -> tuple[float, BaseTrigger] | None:
+        """In about how many seconds the task need not wait any more, and what sends it back; None if it is to fail.
 
         For a limit, that is when the account allows the next requests. They are reserved. An outage that has lasted for
         ``max_wait`` fails the task.
@@ -87,7 +87,7 @@ class Waiting:
         seconds = min(max(_SHORTEST_PAUSE, lasted), _LONGEST_PAUSE)
         return None if lasted + seconds > max_wait else _after(seconds)
 
-    def _until_turn(self, client: LmsClient, seconds: float) -> BaseTrigger:
+    def _until_turn(self, client: LmsClient, seconds: float) -> tuple[float, BaseTrigger]:
         if client.limits.requests is None:
             return _after(seconds)
         try:
@@ -96,14 +96,13 @@ class Waiting:
             return _after(seconds)
         from airflow_provider_lms.triggers.turn import TurnTrigger
 
-        expected_at = clock.timestamp() + max(seconds, until_turn)
-        return TurnTrigger(reservation=self.reservation, expected_at=expected_at)
+        seconds = max(seconds, until_turn)
+        return seconds, TurnTrigger(reservation=self.reservation, expected_at=clock.timestamp() + seconds)
 
 
-def _after(seconds: float) -> BaseTrigger:
+def _after(seconds: float) -> tuple[float, BaseTrigger]:
     from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
     # A little later, so that tasks that wait for the same account do not come back all at once.
     later = seconds + random.uniform(1.0, max(min(60.0, seconds / 10), 1.0))  # noqa: S311
-    trigger: BaseTrigger = TimeDeltaTrigger(timedelta(seconds=later))
-    return trigger
+    return later, TimeDeltaTrigger(timedelta(seconds=later))

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.durations import describe_duration
+from airflow_provider_lms.killing import Killable
 from airflow_provider_lms.sensors.options import OnMissing, SensorOptions
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class CompletionWatchError(Exception):
     """The triggerer could not wait for the learners. A retry may succeed."""
 
 
-class LmsCourseCompletionSensor(BaseSensorOperator):
+class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
     """Base of the sensors that wait until a course's learners have completed it.
 
     A rate limit, a lock or an outage of the LMS means "not yet", with a warning, until the timeout. Final errors of the
@@ -132,7 +133,8 @@ class LmsCourseCompletionSensor(BaseSensorOperator):
 
         self._deadline = self._find_deadline(context)
         try:
-            return super().execute(context)
+            with self._killable():
+                return super().execute(context)
         except AirflowSensorTimeout as error:
             raise AirflowSensorTimeout(f"{error} {self._last_count or 'The course could not be read.'}") from None
 

@@ -81,7 +81,7 @@ class SplitWriters:
     def _next(self, steps: Iterator[Step[Any]]) -> Step[Any] | None:
         try:
             return next(steps, None)
-        except Exception:
+        except BaseException:  # also if Airflow kills the task, or its time is up
             for writer in self._writers:
                 writer.interrupt()
             raise

@@ -23,6 +23,7 @@ from airflow_provider_lms.lms.http.retry import RetryPolicy
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.ispring.grant import ClientCredentials
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.simulator import Simulator
 from airflow_provider_lms.storage import read_records
 from airflow_provider_lms.testing import FakeClock, fake_clock
@@ -33,11 +34,11 @@ pytestmark = pytest.mark.skipif(airflow.__version__ < "3", reason="Airflow 2 its
 
 
 class Killing(FakeClock):
-    """A clock on which this process gets SIGTERM during the first sleep."""
+    """A clock on which this process gets SIGTERM during the first long sleep."""
 
     def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        if len(self.naps) == 1:
+        if seconds > 10:
+            super().sleep(seconds)
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -53,9 +54,7 @@ def limited(lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
 @pytest.fixture
 def task(tmp_path: Path) -> Iterator[ISpringModuleResultsOperator]:
     """A task that Airflow's handler of SIGTERM kills, as in Airflow's task runner."""
-    found = ISpringModuleResultsOperator(
-        task_id="t", output_path=str(tmp_path), page_size=20, part_bytes=1, max_wait=10_000
-    )
+    found = ISpringModuleResultsOperator(task_id="t", output_path=str(tmp_path), page_size=20, max_wait=10_000)
     before = signal.signal(signal.SIGTERM, lambda *_: found.on_kill())
     yield found
     signal.signal(signal.SIGTERM, before)
@@ -99,6 +98,30 @@ def test_the_retry_of_a_killed_task_resumes_from_its_checkpoint(
         summary: Any = task.execute(context())
     assert present(read_records(summary)) == delivered(limited.ispring.module_results())
     assert limited.ispring.count(RESULTS) == summary["pages"]
+
+
+@pytest.mark.parametrize(("requests", "waited"), [(1, 100.0), (1_000, 7_200.0)], ids=["in a poke", "between two"])
+def test_a_killed_sensor_ends_while_it_waits(
+    lms: Simulator, monkeypatch: pytest.MonkeyPatch, requests: int, waited: float
+) -> None:
+    connection = lms.connection()
+    connection["extra"] = {"requests_per_window": requests, "window_seconds": 100}
+    monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(connection))
+    sensor = ISpringCourseCompletionSensor(
+        task_id="t", course_id=lms.ispring.courses[0].id, poke_interval=7_200, timeout=100_000
+    )
+    killing = Killing()
+    monkeypatch.setattr("time.sleep", killing.sleep)  # that of Airflow, between two pokes
+    before, clock_before = signal.signal(signal.SIGTERM, lambda *_: sensor.on_kill()), clock.replace(killing)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            sensor.execute(context())
+    finally:
+        clock.replace(clock_before)
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert sum(killing.naps) == pytest.approx(waited, rel=0.01)
+    assert places() == 0
 
 
 def test_the_place_is_left_before_the_client_is_closed() -> None:

@@ -59,8 +59,9 @@ class RetryAfter(NamedTuple):
 
     def error(self, call: str) -> LmsRateLimited:
         """The error for a call that it holds back."""
-        # The difference of two times is off in its last digits: 600.0000000000036 is 600 s.
-        seconds = max(round(self.seconds, 3), 0.001)  # who waits for no time at all asks again and again
+        # The difference of two times is off in its last digits: 600.0000000000036 is 600 s. A wait of 0 would never end
+        # on a fake clock.
+        seconds = max(round(self.seconds, 3), 0.001)
         message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
         return LmsRateLimited(
             message, retry_after=seconds, locked=self.locked, is_next=self.is_next, waits_for=self.waits_for
@@ -72,12 +73,14 @@ class Reservation(NamedTuple):
 
     :param id: tells it from others.
     :param account: under which name tasks share the account's rate limit.
+    :param state_id: the id of what they share, so that the task notices if that is lost meanwhile.
     :param made_at: when it has reserved requests, by the clock of the store that tasks share; 0 if it has not.
     :param number: how many reservations it has made.
     """
 
     id: str
     account: str = ""
+    state_id: str = ""
     made_at: float = 0.0
     number: int = 0
 
