@@ -16,6 +16,7 @@ from airflow_provider_lms.lms.errors import LmsBrokenPage, WaitReason
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator
 from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.storage.parts import PartWriter
 from airflow_provider_lms.testing import FakeClock, fake_clock
 from tests.conftest import RESULTS
 from tests.observers import Recorder
@@ -77,31 +78,17 @@ def test_nothing_is_written_by_a_task_that_fails(lms: Simulator, seen: Recorder,
     assert seen.reread == []  # the part with the first two pages is kept
 
 
-def test_pages_that_a_killed_attempt_could_not_keep_are_lost(
+def test_pages_that_a_failed_attempt_could_not_keep_are_lost(
     lms: Simulator, seen: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
+    def fail(_: PartWriter) -> None:
+        raise OSError("The disk is full.")
 
-    monkeypatch.setattr("airflow_provider_lms.lms.http.exchange.Exchanger.send", _killed_at(4, Killed))
-    with pytest.raises(Killed):
-        operator(tmp_path).execute(context())
+    lms.ispring.fail(RESULTS, faults.content(lambda _: {"x": 1}), on=3)
+    monkeypatch.setattr(PartWriter, "interrupt", fail)
+    with pytest.raises(OSError, match="full"):
+        execute(operator(tmp_path), context())
     assert seen.reread == [("lost", 2)]
-
-
-def _killed_at(call: int, error: type[BaseException]) -> Any:
-    from airflow_provider_lms.lms.http.exchange import Exchanger
-
-    send, count = Exchanger.send, 0
-
-    def sent(self: Exchanger, *args: Any, **options: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == call:
-            raise error
-        return send(self, *args, **options)
-
-    return sent
 
 
 def test_parts_that_are_gone_are_read_again(lms: Simulator, seen: Recorder, tmp_path: Path) -> None:
