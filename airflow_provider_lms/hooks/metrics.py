@@ -66,7 +66,7 @@ DAY_CALLS = Metric(
 )
 POLLS = Metric("lms.deferred.polls", "gauge", (), "Polls of deferred sensors and of watchers in a triggerer")
 POLL_AGE = Metric(
-    "lms.deferred.poll_age_seconds", "gauge", (), "How long ago the poll succeeded that did not for the longest time"
+    "lms.deferred.poll_age_seconds", "gauge", (), "The longest time since any of these polls last succeeded"
 )
 WAITING = Metric("lms.deferred.waiting", "gauge", (), "Triggers that wait for these polls")
 

@@ -157,7 +157,7 @@ class Observer:
         """The polls of this process, for sensors that wait and for watchers.
 
         :param waiting: how many triggers wait for them.
-        :param oldest_seconds: how long ago the poll was read that was not read for the longest time.
+        :param oldest_seconds: the longest time since any of them last succeeded.
         """
 
 
