@@ -78,10 +78,11 @@ def statsd() -> Iterator[StatsD]:
         server.stop()
 
 
-def run(code: str, settings: Mapping[str, str]) -> None:
-    """Run code in a process of its own, which sends metrics as a task's process does."""
+def run(code: str, settings: Mapping[str, str]) -> str:
+    """Run code in a process of its own, which sends metrics as a task's process does; return what it prints."""
     environment = {**os.environ, **settings}
     done = subprocess.run(
         [sys.executable, "-c", _START + code], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout

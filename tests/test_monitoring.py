@@ -71,6 +71,17 @@ def test_tags_are_sent_where_the_backend_knows_them(connections: Mapping[str, st
 
 
 @pytest.mark.processes
+def test_opentelemetry_gets_tags_as_attributes(connections: Mapping[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("airflow.sdk.observability", reason="earlier versions print nothing when the process ends")
+    home = {"AIRFLOW_HOME": str(tmp_path / "home")}
+    otel = {"AIRFLOW__METRICS__OTEL_ON": "True", "AIRFLOW__METRICS__OTEL_DEBUGGING_ON": "True"}
+    printed = run(f"PATH = {str(tmp_path / 'out')!r}" + ZOHO, {**connections, **home, **otel})
+    names = set(re.findall(r'"name": "airflow\.(lms\.[\w.]+)"', printed))
+    assert {"lms.calls", "lms.call_duration", "lms.rate_limit.slots_used", "lms.bytes_written"} <= names
+    assert '"conn_id": "zoho_people_default"' in printed
+
+
+@pytest.mark.processes
 def test_no_secret_and_no_address_is_in_a_metric(
     connections: Mapping[str, str], lms: Simulator, tmp_path: Path
 ) -> None:
