@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -24,3 +26,15 @@ def execute(operator: LmsExtractOperator[Any], context: Mapping[str, Any] | None
         if isinstance(error.__cause__, LmsError):
             raise error.__cause__ from None
         raise
+
+
+@contextmanager
+def running_task(dag_id: str, task_id: str, *, map_index: int = -1) -> Iterator[None]:
+    """What runs inside runs in a task, as Airflow tells it."""
+    try:
+        from airflow.sdk.execution_time.context import set_current_context
+    except ImportError:  # Airflow 2
+        from airflow.models.taskinstance import set_current_context  # type: ignore[attr-defined, no-redef]
+    context: Any = {"ti": SimpleNamespace(dag_id=dag_id, task_id=task_id, run_id="run 1", map_index=map_index)}
+    with set_current_context(context):
+        yield

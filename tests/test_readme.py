@@ -48,7 +48,7 @@ def test_the_test_passes(lms: Simulator) -> None:
 
 
 def test_the_client_without_airflow_reads(lms: Simulator) -> None:
-    _, code = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    _, _, code = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
     credentials = {"CLIENT_ID": lms.ispring.client_id, "CLIENT_SECRET": lms.ispring.client_secret}
     client = _run(code.replace("https://api-learn.ispringlearn.com", lms.url), credentials)["client"]
     assert len(rows(client.courses())) == len(lms.ispring.courses)
@@ -60,12 +60,20 @@ def test_a_lock_is_lifted_as_the_docs_say(lms: Simulator, capsys: pytest.Capture
     hook = ZohoPeopleHook(options=ClientOptions(retry=NO_RETRIES))
     with pytest.raises(LmsRateLimited):
         list(hook.get_conn().courses())
-    code, _ = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    code, _, _ = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
     _run(code)
     # Airflow 2 writes its log to the same place.
     (printed,) = [line for line in capsys.readouterr().out.splitlines() if line.replace(".", "", 1).isdecimal()]
     assert 3_500 < float(printed) <= 3_600
     assert len(rows(hook.get_conn().courses())) == len(lms.zoho.courses)
+
+
+def test_who_holds_an_account_is_told_as_the_docs_say(lms: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
+    rate_limiter = ZohoPeopleHook().get_conn()._transport.rate_limiter
+    assert rate_limiter.acquire() is None
+    _, code, _ = re.findall(r"^```python\n(.*?)^```", COORDINATION.read_text(), re.DOTALL | re.MULTILINE)
+    _run(code, {"ZohoPeopleHook": ZohoPeopleHook})
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("in_flight")]
 
 
 def test_the_sensors_of_the_docs_can_be_made() -> None:

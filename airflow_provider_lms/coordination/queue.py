@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_lms.coordination.rate_limit_state import Limit, Place, RateLimitState
+from airflow_provider_lms.coordination.rate_limit_state import Limit, Owner, Place, RateLimitState
 from airflow_provider_lms.coordination.store import DAY, Store
 from airflow_provider_lms.coordination.waits import LimitsInForce
 from airflow_provider_lms.lms.http.rate_limit import Reservation
@@ -60,10 +60,12 @@ class Turn:
     No method changes anything but the state, since a step that changes a state may be called again.
 
     :param reservation: what the task has come back with.
+    :param owner: whose it is.
     """
 
-    def __init__(self, reservation: Reservation) -> None:
+    def __init__(self, reservation: Reservation, owner: Owner | None = None) -> None:
         self.reservation = reservation
+        self._owner = owner
         self.is_taken = False
         """Whether this process has asked for it."""
 
@@ -82,7 +84,7 @@ class Turn:
         place, reservation = self.find(state), self.reservation
         if place is None:
             calls = _calls(limits, reservation.number)
-            place = Place(reservation.id, now, calls, reserved_at=now, may_wait=calls)
+            place = Place(reservation.id, now, calls, reserved_at=now, may_wait=calls, owner=self._owner)
             join(state, place, waits=False)
             reservation = reservation._replace(made_at=now, number=reservation.number + 1)
         return keep(state, now, limits, place), reservation
@@ -95,7 +97,7 @@ class Turn:
         place, made_at = self.find(state), self.reservation.made_at
         if place is None and made_at > 0 and not self.is_taken:
             calls = _calls(limits, self.reservation.number - 1)
-            place = Place(self.reservation.id, now, calls, reserved_at=made_at, may_wait=calls)
+            place = Place(self.reservation.id, now, calls, reserved_at=made_at, may_wait=calls, owner=self._owner)
             later = (at for at, other in enumerate(state.queue) if other.reserved_at >= made_at)
             state.queue.insert(next(later, len(state.queue)), place)
         return place

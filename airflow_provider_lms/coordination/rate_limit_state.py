@@ -20,14 +20,31 @@ _MARGIN = 1.005
 _OVERDUE_SECONDS = 0.25
 
 
+class Owner(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Who uses an account, for people who look for it. It takes no part in what is allowed.
+
+    :param process: ``task`` or ``triggerer``.
+    :param run_id: of the DAG run: a task may run in several of them at the same time.
+    :param map_index: -1 if the task is not mapped.
+    """
+
+    process: str
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    map_index: int = -1
+
+
 class Slot(msgspec.Struct, array_like=True, gc=False):
     """One request: when it was sent or, once its response has come, when that was.
 
     :param holder: the client that has sent it and has no response yet.
+    :param owner: whose client that is, as long as there is no response.
     """
 
     counted_at: float
     holder: str = ""
+    owner: Owner | None = None
 
     def counts(self, span: float, now: float) -> bool:
         """Whether it still counts, in a window of ``span`` seconds. Without a response it is given another window."""
@@ -40,6 +57,8 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     :param calls: how many requests it is for.
     :param reserved_at: when it was reserved for a task that comes back for it; 0 if its holder waits.
     :param may_wait: how many requests of those who wait may go before it.
+    :param owner: whose place it is.
+    :param joined_at: since when its holder waits.
     """
 
     holder: str
@@ -47,6 +66,8 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     calls: int = 1
     reserved_at: float = 0.0
     may_wait: int = 0
+    owner: Owner | None = None
+    joined_at: float = 0.0
 
 
 class DayCount(msgspec.Struct, array_like=True, gc=False):

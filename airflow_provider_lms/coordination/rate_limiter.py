@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 
+from airflow_provider_lms.coordination.holders import holdings
 from airflow_provider_lms.coordination.known import Known
 from airflow_provider_lms.coordination.queue import UNUSED_SECONDS, Turn, calls_before, join
 from airflow_provider_lms.coordination.rate_limit_state import (
@@ -18,13 +20,21 @@ from airflow_provider_lms.coordination.rate_limit_state import (
     LIMIT_SECONDS,
     DayCount,
     Limit,
+    Owner,
     Place,
     RateLimitState,
     Slot,
 )
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
 from airflow_provider_lms.coordination.waits import LimitsInForce, locked
-from airflow_provider_lms.lms.http.rate_limit import CoordinationError, RateLimits, Reservation, RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import (
+    CoordinationError,
+    Holding,
+    RateLimits,
+    Reservation,
+    RetryAfter,
+    Usage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +65,9 @@ class SharedRateLimiter:
     :param host_store: keeps for later processes of this host what they need to notice that the store has forgotten.
     :param reservation: of a task that comes back after a long wait, whether it has reserved requests yet or not; None
         if the client waits itself.
+    :param owner: whose client this is, for :meth:`holders`.
+    :param on_usage: told what is used of the limit, each time that a request asks for its share, and when the account
+        is locked. None saves finding it out.
     """
 
     def __init__(
@@ -65,6 +78,8 @@ class SharedRateLimiter:
         limits: RateLimits,
         host_store: Store | None = None,
         reservation: Reservation | None = None,
+        owner: Owner | None = None,
+        on_usage: Callable[[Usage], None] | None = None,
     ) -> None:
         self.limits = limits
         self._store = store
@@ -75,7 +90,9 @@ class SharedRateLimiter:
         self._grace = max(1.0, limits.window_seconds / 12)
         self._is_queued = False
         self._holds_slot = False
-        self._turn = Turn(reservation) if reservation else None
+        self._owner = owner
+        self._on_usage = on_usage
+        self._turn = Turn(reservation, owner) if reservation else None
         self._owns_turn = True
 
     def sibling(self) -> SharedRateLimiter:
@@ -94,9 +111,11 @@ class SharedRateLimiter:
             state, now = self._store.read(self._key, RateLimitState)
             is_limited = any(limit.is_sound(now) for limit in state.limits)
             if not is_limited and not self._known.missing_lock(state.id):
+                self._tell(state, now)
                 return locked(state, now)
         not_now, state, now = self._store.change(self._key, RateLimitState, self._take)
         self._known.note(state.id, seconds_until(state.locked_until, now))
+        self._tell(state, now)
         self._is_queued = not_now is not None
         if self._turn is not None:
             self._turn.is_taken = True
@@ -123,14 +142,16 @@ class SharedRateLimiter:
         """
         length = min(self.limits.lock_seconds if seconds is None else seconds, DAY)
 
-        def lock(state: RateLimitState, now: float) -> str:
+        def lock(state: RateLimitState, now: float) -> tuple[RateLimitState, float]:
             state.id = state.id or _new_id()
             state.locked_until = now + max(length, seconds_until(state.locked_until, now))
-            return state.id
+            return state, now
 
         self._known.note_lock(length)
         try:
-            self._known.note(self._store.change(self._key, RateLimitState, lock), length)
+            state, now = self._store.change(self._key, RateLimitState, lock)
+            self._known.note(state.id, length)
+            self._tell(state, now)
         except CoordinationError as error:
             log.warning("%s Other tasks do not know of the lock yet.", error)
         return length
@@ -149,11 +170,21 @@ class SharedRateLimiter:
         :raises CoordinationError: the store cannot be used.
         """
 
-        def unlock(state: RateLimitState, _: float) -> None:
+        def unlock(state: RateLimitState, now: float) -> tuple[RateLimitState, float]:
             state.locked_until = 0.0
+            return state, now
 
-        self._store.change(self._key, RateLimitState, unlock)
+        self._tell(*self._store.change(self._key, RateLimitState, unlock))
         self._known.forget_lock()
+
+    def holders(self) -> Sequence[Holding]:
+        """Who has requests in flight, and then who is in the queue, in its order. Nothing is changed.
+
+        An account without limits has nobody to name: its requests are not counted.
+
+        :raises CoordinationError: the store cannot be used.
+        """
+        return holdings(*self._store.read(self._key, RateLimitState))
 
     def reserve(self) -> tuple[float, Reservation]:
         """Reserve requests, for a task that gives its worker slot back until then.
@@ -161,7 +192,7 @@ class SharedRateLimiter:
         :return: seconds until the first of them may be sent, and what to come back with.
         :raises CoordinationError: the store cannot be used.
         """
-        turn = self._turn or Turn(Reservation(_new_id()))
+        turn = self._turn or Turn(Reservation(_new_id()), self._owner)
 
         def reserve(state: RateLimitState, now: float) -> tuple[float, Reservation]:
             seconds, reservation = turn.reserve(state, now, self._update(state, now))
@@ -182,6 +213,11 @@ class SharedRateLimiter:
         self.cancel()
         if self._owns_turn and self._turn is not None and self._turn.reservation.made_at > 0:
             self._leave(self._turn.reservation.id)
+
+    def _tell(self, state: RateLimitState, now: float) -> None:
+        if self._on_usage is not None:
+            limits = LimitsInForce([limit for limit in state.limits if limit.is_sound(now)])
+            self._on_usage(limits.usage(state, now))
 
     def _leave(self, holder: str) -> None:
         def leave(state: RateLimitState, _: float) -> None:
@@ -232,7 +268,7 @@ class SharedRateLimiter:
         reserved = None if self._turn is None else self._turn.take(state, now, limits)
         place = reserved or next((place for place in state.queue if place.holder == self._holder), None)
         if place is None:
-            place = Place(self._holder, now)
+            place = Place(self._holder, now, owner=self._owner, joined_at=now)
             join(state, place, waits=self._turn is None)
         ahead = calls_before(state, place)
         not_now = limits.not_now(state, now, ahead)
@@ -248,7 +284,7 @@ class SharedRateLimiter:
     def _count(self, state: RateLimitState, now: float, limits: LimitsInForce) -> None:
         self._holds_slot = limits.count_windows
         if self._holds_slot:
-            state.slots.append(Slot(now, self._holder))
+            state.slots.append(Slot(now, self._holder, self._owner))
         if limits.count_days:
             until = (now // DAY_STEP + 1) * DAY_STEP
             if not state.day or state.day[-1].until < until:
@@ -260,7 +296,7 @@ class SharedRateLimiter:
         if slot is None:
             slot = Slot(now)
             state.slots.append(slot)
-        slot.counted_at, slot.holder = now, ""
+        slot.counted_at, slot.holder, slot.owner = now, "", None
         place = None if self._turn is None else self._turn.find(state)
         if place is not None:
             place.kept_until = max(place.kept_until, now + UNUSED_SECONDS)

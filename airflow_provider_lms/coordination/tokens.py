@@ -11,7 +11,7 @@ import msgspec
 
 from airflow_provider_lms.coordination.encryption import derive
 from airflow_provider_lms.coordination.store import DAY, Store, seconds_until
-from airflow_provider_lms.lms.http.rate_limit import RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import RetryAfter, WaitReason
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +75,12 @@ class SharedTokens:
             if (token := self._usable(state, now, rejected)) is not None:
                 return token
             if (paused := seconds_until(state.paused_until, now)) > 0:
-                return RetryAfter(paused, "too many access tokens were requested, and none are issued", locked=True)
+                reason = "too many access tokens were requested, and none are issued"
+                return RetryAfter(paused, reason, locked=True, waits_for=WaitReason.TOKEN)
             turn_left = seconds_until(state.turn_ends_at, now)
             if turn_left > 0 and state.requester != self._client and not self._bypass_cache:
-                return RetryAfter(min(_POLL_SECONDS, turn_left), "another task is requesting an access token")
+                reason = "another task is requesting an access token"
+                return RetryAfter(min(_POLL_SECONDS, turn_left), reason, waits_for=WaitReason.TOKEN)
             state.requester, state.turn_ends_at = self._client, now + turn
             return None
 

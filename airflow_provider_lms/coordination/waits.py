@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from airflow_provider_lms.coordination.rate_limit_state import Limit, RateLimitState, seconds_until_free
+from airflow_provider_lms.coordination.rate_limit_state import DayCount, Limit, RateLimitState, seconds_until_free
 from airflow_provider_lms.coordination.store import DAY, seconds_until
-from airflow_provider_lms.lms.http.rate_limit import RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import RetryAfter, Usage, WaitReason
 
 
 class LimitsInForce:
@@ -56,20 +56,39 @@ class LimitsInForce:
     def day_used_up(self, state: RateLimitState, now: float) -> RetryAfter | None:
         """The wait for the limit of the day."""
         allowed = min((most for limit in self.limits if (most := limit.requests_per_day) is not None), default=None)
-        days = [count for count in state.day if count.until + DAY > now]
+        days = _last_day(state, now)
         used = sum(count.requests for count in days)
         if allowed is None or used < allowed:
             return None
         expired = accumulate(count.requests for count in days)
         until = next(count.until for count, less in zip(days, expired, strict=True) if used - less < allowed)
-        return RetryAfter(until + DAY - now, f"{self._whose} requests_per_day ({allowed}) are used up")
+        reason = f"{self._whose} requests_per_day ({allowed}) are used up"
+        return RetryAfter(until + DAY - now, reason, waits_for=WaitReason.DAY_LIMIT)
+
+    def usage(self, state: RateLimitState, now: float) -> Usage:
+        """What is used of them."""
+        windows = [
+            (sum(slot.counts(limit.span, now) for slot in state.slots), limit.requests)
+            for limit in self.limits
+            if limit.requests is not None
+        ]
+        used, slots = max(windows, key=lambda each: each[0] / each[1], default=(0, None))
+        return Usage(
+            slots=slots,
+            slots_used=used,
+            queue_length=len(state.queue),
+            queued_calls=sum(place.calls for place in state.queue),
+            lock_seconds_left=seconds_until(state.locked_until, now),
+            day_calls=sum(count.requests for count in _last_day(state, now)) if self.count_days else None,
+        )
 
     def _forgotten(self, state: RateLimitState, now: float) -> RetryAfter | None:
         spans = [limit.span for limit in self.limits if limit.requests is not None]
         left = seconds_until(state.lost_at + max(spans), now) if state.lost_at > 0 and spans else 0.0
         if not left:
             return None
-        return RetryAfter(left, "what tasks share was lost, so nobody knows how many requests were sent lately")
+        reason = "what tasks share was lost, so nobody knows how many requests were sent lately"
+        return RetryAfter(left, reason, waits_for=WaitReason.FORGOTTEN)
 
     def _window_full(self, state: RateLimitState, now: float, ahead: int) -> RetryAfter | None:
         """The longest wait that any limit demands."""
@@ -89,4 +108,9 @@ def locked(state: RateLimitState, now: float) -> RetryAfter | None:
     left = seconds_until(state.locked_until, now)
     if not left:
         return None
-    return RetryAfter(left, "the LMS has locked the account, and no task may send requests", locked=True)
+    reason = "the LMS has locked the account, and no task may send requests"
+    return RetryAfter(left, reason, locked=True, waits_for=WaitReason.LOCK)
+
+
+def _last_day(state: RateLimitState, now: float) -> list[DayCount]:
+    return [count for count in state.day if count.until + DAY > now]

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_lms.connections.form import ConnectionType, FormField, LmsSettings
-from airflow_provider_lms.coordination import SharedRateLimiter, SharedTokens
+from airflow_provider_lms.coordination import Owner, SharedRateLimiter, SharedTokens
 from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
 from airflow_provider_lms.hooks.coordination import host_store, shared_store, single_host_warning
+from airflow_provider_lms.hooks.observer import no_observer, task_observer, triggerer_observer
+from airflow_provider_lms.hooks.owner import TRIGGERER, current_owner
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.client import LmsClient
 from airflow_provider_lms.lms.course.readers import (
@@ -25,6 +27,7 @@ from airflow_provider_lms.lms.course.readers import (
     CourseQuery,
     CourseReader,
 )
+from airflow_provider_lms.lms.http.observer import Observer
 from airflow_provider_lms.lms.http.rate_limit import RateLimits, Reservation
 from airflow_provider_lms.lms.http.response import Response
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -53,6 +56,8 @@ class ClientOptions:
     :param bypass_token_cache: request an access token of its own, even if tasks share one.
     :param on_token: called with each access token that is used, so that a log can mask it.
     :param reservation: of a task that gives its worker slot back where it would have to wait; None waits.
+    :param owner: by which name :meth:`LmsHook.holders` shows the client; None is the task that runs, if one does.
+    :param make_observer: what reports the client's requests, given the connection's type and id.
 
     Example::
 
@@ -66,12 +71,23 @@ class ClientOptions:
     bypass_token_cache: bool = False
     on_token: Callable[[str], None] = mask_secret
     reservation: Reservation | None = None
+    owner: Owner | None = None
+    make_observer: Callable[[str, str], Observer] = task_observer
 
 
 NO_RETRIES = RetryPolicy(max_wait=0.0)
-FORM_OPTIONS = ClientOptions(retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True)
-"""For the Test button: a short call that proves the credentials."""
-TRIGGER_OPTIONS = ClientOptions(retry=NO_RETRIES, max_timeout=_TRIGGER_TIMEOUT, on_token=lambda _: None)
+FORM_OPTIONS = ClientOptions(
+    retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True, make_observer=no_observer
+)
+"""For the Test button: a short call that proves the credentials. Airflow gives the connection of each test a random id,
+and each id would get metrics of its own."""
+TRIGGER_OPTIONS = ClientOptions(
+    retry=NO_RETRIES,
+    max_timeout=_TRIGGER_TIMEOUT,
+    on_token=lambda _: None,
+    owner=TRIGGERER,
+    make_observer=triggerer_observer,
+)
 """For a trigger, whose client works in threads. A thread must not call Airflow, not even to mask a token; nothing logs
 one. Waiting is up to the event loop, so that no thread is held."""
 
@@ -152,6 +168,20 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         with closing(self.client()) as client:
             client.lift_lock()
 
+    def holders(self) -> list[dict[str, Any]]:
+        """Who has requests to the account in flight, and then who is in its queue, in the queue's order.
+
+        :return: the fields of each :class:`~airflow_provider_lms.lms.http.rate_limit.Holding`, as JSON can hold them.
+        :raises CoordinationError: the store that tasks share cannot be used.
+
+        Example::
+
+            for each in ZohoPeopleHook("zoho_people_default").holders():
+                print(each["state"], each["dag_id"], each["task_id"], each["map_index"], each["requests"])
+        """
+        with closing(self.client()) as client:
+            return [each.to_json() for each in client.holders()]
+
     def test_connection(self) -> tuple[bool, str]:
         """Request a new access token and make one small call. Says what to fix if that fails; never raises."""
         try:
@@ -190,6 +220,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         settings: LmsSettings,
         options: ClientOptions,
         *,
+        conn_id: str,
         client_id: str,
         secrets: tuple[str, ...],
         error_of: Callable[[Response], LmsError | None],
@@ -201,6 +232,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         if (warning := single_host_warning(store)) is not None:
             _warn_once(warning)
         host = host_of(url)
+        observer = options.make_observer(self.conn_type, conn_id)
         return Transport(
             url,
             grant,
@@ -208,7 +240,14 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
                 store, (host_of(grant.url), host), client_id, secrets, bypass_cache=options.bypass_token_cache
             ),
             rate_limiter=SharedRateLimiter(
-                store, host, client_id, rate_limits(settings), host_store(store), options.reservation
+                store,
+                host,
+                client_id,
+                rate_limits(settings),
+                host_store(store),
+                options.reservation,
+                options.owner or current_owner(),
+                observer.rate_limit_used if observer.is_on else None,
             ),
             error_of=error_of,
             accept=accept,
@@ -216,6 +255,7 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
             max_body_bytes=settings.max_body_bytes,
             retry=options.retry,
             on_token=options.on_token,
+            observer=observer,
         )
 
 

@@ -68,6 +68,7 @@ class ISpringLearnHook(CourseHook[ISpringLearnClient, ISpringSettings, ISpringCo
             grant,
             settings,
             options,
+            conn_id=connection.conn_id,
             client_id=client_id,
             secrets=(client_secret,),
             error_of=error_of,

@@ -74,6 +74,7 @@ class ZohoPeopleHook(CourseHook[ZohoPeopleClient, ZohoPeopleSettings, ZohoPeople
             grant,
             settings,
             options,
+            conn_id=connection.conn_id,
             client_id=client_id,
             secrets=(client_secret, settings.refresh_token),
             error_of=error_of,

@@ -11,7 +11,8 @@ from itertools import product
 from typing import Any, ClassVar, Self, TypeVar, cast, overload
 
 from airflow_provider_lms.lms.errors import LmsInvalidValue, LmsNotFound
-from airflow_provider_lms.lms.http.rate_limit import RateLimits, Reservation
+from airflow_provider_lms.lms.http.observer import Observer
+from airflow_provider_lms.lms.http.rate_limit import Holding, RateLimits, Reservation
 from airflow_provider_lms.lms.http.transport import Transport
 from airflow_provider_lms.lms.listing.decoder import PageDecoder
 from airflow_provider_lms.lms.listing.filters import IdFilter
@@ -214,6 +215,15 @@ class LmsClient(ABC):
     def lift_lock(self) -> None:
         """End the account's lock, for all tasks."""
         self._transport.lift_lock()
+
+    def holders(self) -> Sequence[Holding]:
+        """Who has requests to the account in flight, and then who is in the queue, in its order."""
+        return self._transport.rate_limiter.holders()
+
+    @property
+    def observer(self) -> Observer:
+        """Is told what happens to the account's requests."""
+        return self._transport.observer
 
     @property
     def has_answered(self) -> bool:

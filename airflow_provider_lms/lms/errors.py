@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -62,6 +63,25 @@ class LmsUnknownError(LmsError):
     """The LMS reports an error whose meaning is not known, so it is taken for none of the other cases."""
 
 
+class WaitReason(StrEnum):
+    """What a call must wait for."""
+
+    RATE_LIMIT = "rate_limit"
+    """The connection's ``requests_per_window`` are used up, or others come first."""
+    DAY_LIMIT = "day_limit"
+    """Its ``requests_per_day`` are used up."""
+    LOCK = "lock"
+    """The LMS has locked the account."""
+    TOKEN = "token"  # noqa: S105
+    """Another task requests an access token, or the LMS issues none at the moment."""
+    FORGOTTEN = "forgotten"
+    """What tasks share was lost, so nobody knows how many requests were sent lately."""
+    OUTAGE = "outage"
+    """The LMS does not answer, or not as it should."""
+    STORE = "store"
+    """What tasks share cannot be used."""
+
+
 class LmsRateLimited(LmsError):
     """The LMS, or the connection's own rate limit, allows no request now.
 
@@ -71,6 +91,7 @@ class LmsRateLimited(LmsError):
     :param locked: whether the LMS demands the pause, now or in a response to another task. Otherwise this side holds
         back to stay within the connection's limits.
     :param is_next: whether no other task comes first.
+    :param waits_for: what must be waited for.
     """
 
     transient: ClassVar[bool] = True
@@ -83,11 +104,13 @@ class LmsRateLimited(LmsError):
         *,
         locked: bool = False,
         is_next: bool = False,
+        waits_for: WaitReason = WaitReason.LOCK,
     ) -> None:
         super().__init__(message, status)
         self.retry_after = retry_after
         self.locked = locked or status is not None
         self.is_next = is_next
+        self.waits_for = waits_for
 
 
 class LmsUnavailable(LmsError):

@@ -226,6 +226,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         if can_defer:
             options = ClientOptions(retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
         with closing(self.connect(options)) as client, self._killable():
+            waiting.report(client.observer)
             try:
                 listing = self.declaration()
                 projection = (
@@ -237,6 +238,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
                     pages = map(self._conversion(client, projection), self.read(client, None))
                     result = collect(islice(pages, max_pages), max_records)
+                    client.observer.records_written(listing.name, len(result), 0)
                     self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
                 else:
                     client.prefetch = max_pages is None
@@ -316,7 +318,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         else:
             description = self.description(client, projection)
             source = self.source(client, description, self._conversion(client, projection, attachments), max_pages)
-            summary = dataset.write(source, description, parts, attachments)
+            try:
+                summary = dataset.write(source, description, parts, attachments)
+            finally:
+                client.observer.pages_reread("lost", dataset.lost_pages)
+            size = sum(file["bytes"] for file in summary["files"])
+            client.observer.records_written(description.resource, summary["records"], size)
         update_outlets(self.outlets, context, summary)
         return summary
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.client import LmsClient
-from airflow_provider_lms.lms.errors import LmsRateLimited, LmsUnavailable
+from airflow_provider_lms.lms.errors import LmsRateLimited, LmsUnavailable, WaitReason
+from airflow_provider_lms.lms.http.observer import Observer, reason_of
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError, Reservation
 from airflow_provider_lms.lms.http.retry import Failure, RetryPolicy
 
@@ -36,19 +37,30 @@ class Waiting:
 
     :param reservation: its place in the queue of the account's rate limit.
     :param outage_since: when an outage began that is not known to be over, in seconds since 1970.
+    :param waits_for: what it waits for, as one of ``WaitReason``; empty if it has not given its slot back yet.
+    :param waits_since: since when, in seconds since 1970.
     """
 
     reservation: Reservation = field(default_factory=_new_reservation)
     outage_since: float | None = None
+    waits_for: str = ""
+    waits_since: float = 0.0
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Waiting:
         """What :meth:`to_json` gave."""
-        return cls(Reservation(*found["reservation"]), found["outage_since"])
+        reservation = Reservation(*found["reservation"])
+        # A task that waits while this package is updated has stored less.
+        return cls(reservation, found["outage_since"], found.get("waits_for", ""), found.get("waits_since", 0.0))
 
     def to_json(self) -> dict[str, Any]:
         """What Airflow can store."""
         return {**asdict(self), "reservation": list(self.reservation)}
+
+    def report(self, observer: Observer) -> None:
+        """Tell how long the task has waited without its worker slot."""
+        if self.waits_for:
+            observer.waited(WaitReason(self.waits_for), clock.timestamp() - self.waits_since, in_triggerer=True)
 
     def retry_policy(self, max_wait: float) -> RetryPolicy:
         """How long a call may go on trying while the task has its worker slot."""
@@ -63,6 +75,7 @@ class Waiting:
 
         :param error: what the task would have to wait for.
         """
+        self.waits_for, self.waits_since = reason_of(error).value, clock.timestamp()
         asked = error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None
         if isinstance(error, LmsRateLimited) or asked is not None:
             self.outage_since = None

@@ -80,6 +80,8 @@ class Dataset:
         self._directory = directory
         self._run = run
         self._if_exists = if_exists
+        self.lost_pages = 0
+        """How many pages some attempt has read, and must be read again by this one or by the next."""
 
     def committed_summary(self) -> dict[str, Any] | None:
         """The summary of the dataset that this task instance has committed before, if nothing may be replaced.
@@ -121,11 +123,14 @@ class Dataset:
             self._check_not_replaced(writers.files)
             _warn_of_new_key(before, description.hash_key_id)
         except BaseException:
+            progress.lost_pages += writers.pages - progress.pages
             kept = set(names_of(progress.files))
             written = [*names_of(writers.files), *([] if attachments is None else attachments.names)]
             written += [] if states is None else [states.name]
             self._remove(name for name in written if name not in kept)
             raise
+        finally:
+            self.lost_pages = progress.lost_pages
         manifest = self._manifest(description, parts, progress, writers)
         manifest.states = states
         manifest.previous = [*(before.names if before else []), *progress.leftovers]

@@ -37,6 +37,8 @@ class Progress:
         self.started_at: datetime = clock.utcnow()
         self.splits: list[SplitProgress] = []
         self.leftovers: list[str] = []
+        self.lost_pages = 0
+        """How many pages earlier attempts have read that must be read again."""
 
     @classmethod
     def begin(cls, directory: ObjectStoragePath, run: TaskInstanceKey, mark: str) -> Progress:
@@ -53,7 +55,7 @@ class Progress:
             progress.leftovers = _all_files(found)
         elif not are_complete(directory, found.files):
             log.warning("Parts that an earlier attempt has written are missing or damaged. Reading everything again.")
-            progress.leftovers = _all_files(found)
+            progress.leftovers, progress.lost_pages = _all_files(found), found.pages
         else:
             progress.started_at, progress.splits, progress.leftovers = found.started_at, found.splits, found.leftovers
             log.info("Resuming after %d pages in %d files of an earlier attempt.", found.pages, len(found.files))
@@ -63,6 +65,11 @@ class Progress:
     def files(self) -> list[PartFile]:
         """The finished parts that the checkpoint names, in the order of the splits."""
         return [file for split in self.splits for file in split.files]
+
+    @property
+    def pages(self) -> int:
+        """How many pages those parts hold."""
+        return sum(split.pages for split in self.splits)
 
     @property
     def ended(self) -> int:
@@ -84,6 +91,7 @@ class Progress:
     def begin_anew(self, number: int) -> None:
         """Forget what was read of a split."""
         split = self.splits[number]
+        self.lost_pages += split.pages
         self.leftovers += names_of(split.files)
         self.splits[number] = SplitProgress(keys=split.keys)
 

@@ -13,6 +13,8 @@ from typing import ParamSpec, TypeVar
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnavailable
+from airflow_provider_lms.lms.http.observer import Observer
+from airflow_provider_lms.triggers.poll_reports import PollReports
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,9 +34,13 @@ class Account:
 
     After several failures in a row, only one request at a time is sent, in growing intervals. Otherwise every course
     would go on asking an LMS that is down, each at its own interval.
+
+    :param observer: is told of the account's polls.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observer: Observer | None = None) -> None:
+        self.observer = observer or Observer()
+        self.poll_reports = PollReports(self.observer)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="lms-account")
         # What waits for a thread waits here. So it still learns that the LMS fails before it sends a request.
         self._free = asyncio.Semaphore(_THREADS)
@@ -95,10 +101,13 @@ _ACCOUNTS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.WeakValu
 )
 
 
-def shared_account(key: Hashable) -> Account:
-    """The account with this key on this event loop. It lasts as long as anybody holds it."""
+def shared_account(key: Hashable, make_observer: Callable[[], Observer] = Observer) -> Account:
+    """The account with this key on this event loop. It lasts as long as anybody holds it.
+
+    :param make_observer: makes the observer of a new account.
+    """
     accounts = _ACCOUNTS.setdefault(asyncio.get_running_loop(), weakref.WeakValueDictionary())
     account = accounts.get(key)
     if account is None:
-        account = accounts[key] = Account()
+        account = accounts[key] = Account(make_observer())
     return account

@@ -7,7 +7,7 @@ import logging
 import random
 import weakref
 from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.triggers.accounts import Account
 from airflow_provider_lms.triggers.connections import account_of, completions_reader, resolve_cached
 from airflow_provider_lms.triggers.flow_runner import run_flow_async
+from airflow_provider_lms.triggers.poll_reports import Poll
 from airflow_provider_lms.triggers.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,8 @@ class CompletionFeed:
         """
         reader: CompletionsReader | None = None
         account: Account | None = None
+        poll: Poll | None = None
+        reports = ExitStack()
         pause = min(_FIRST_SECONDS, interval)
         try:
             while True:
@@ -98,8 +101,12 @@ class CompletionFeed:
                     if reader is None or account is None:
                         connection = await resolve_cached(conn_id)
                         account = account_of(conn_type, connection)
+                        if poll is None:
+                            poll = reports.enter_context(account.poll_reports.reported(lambda: len(self._watchers)))
                         reader = await in_thread(completions_reader, conn_type, connection, query)
                     completions = await run_flow_async(reader.read_flow(since), account)
+                    if poll is not None:
+                        poll.succeeded()
                 except Exception as error:  # noqa: BLE001  # Airflow would restart this trigger at once, and again
                     _log_error(error, query.course_id, conn_id, interval)
                     await _close(reader)
@@ -107,6 +114,7 @@ class CompletionFeed:
                     continue
                 yield Bulletin(since, now, completions, reader.dated)
         finally:
+            reports.close()
             await _close(reader)
 
 

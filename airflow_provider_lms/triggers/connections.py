@@ -14,6 +14,7 @@ import msgspec
 from airflow_provider_lms import clock
 from airflow_provider_lms.hooks.base import TRIGGER_OPTIONS, CourseHook
 from airflow_provider_lms.hooks.connection import PlainConnection, resolve
+from airflow_provider_lms.hooks.observer import triggerer_observer
 from airflow_provider_lms.lms.client import LmsClient
 from airflow_provider_lms.lms.course.readers import CompletionsQuery, CompletionsReader, CourseQuery, CourseReader
 from airflow_provider_lms.triggers.accounts import Account, shared_account
@@ -81,10 +82,12 @@ def completions_reader(conn_type: str, connection: PlainConnection, query: Compl
 def account_of(conn_type: str, connection: PlainConnection) -> Account:
     """The account of a connection on this event loop, whatever its secret is at the moment.
 
-    Connections with different extras count as different accounts, for the extras may name the host.
+    Connections with different extras count as different accounts, for the extras may name the host. Those that name the
+    same account are reported under the one that came first.
     """
     account = (conn_type, connection.host, connection.port, connection.login, connection.extra)
-    return shared_account(hashlib.sha256(msgspec.json.encode(account, order="deterministic")).hexdigest())
+    key = hashlib.sha256(msgspec.json.encode(account, order="deterministic")).hexdigest()
+    return shared_account(key, lambda: triggerer_observer(conn_type, connection.conn_id))
 
 
 def poll_key(conn_type: str, connection: PlainConnection, query: CourseQuery) -> str:

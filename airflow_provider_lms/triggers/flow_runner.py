@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ListingResult, ReadFlow
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError
-from airflow_provider_lms.lms.http.retry import Failure, RetryPolicy
+from airflow_provider_lms.lms.http.retry import LONG_WAIT, Failure, RetryPolicy
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.triggers.accounts import Account
 from airflow_provider_lms.triggers.threads import in_thread
@@ -67,8 +67,13 @@ async def _read(
             pages = await in_thread(request.pages, start)
             raise
 
+    def on_wait(error: Failure, seconds: float) -> None:
+        account.observer.retries(error, seconds, in_triggerer=True)
+        if seconds >= LONG_WAIT:
+            on_long_wait(error)
+
     while True:
-        page = await _RETRY.run_async(next_page, on_long_wait)
+        page = await _RETRY.run_async(next_page, on_wait)
         if page is None:
             return ListingResult(kept, number, complete=True, consistent=consistent)
         number, start, consistent = number + 1, page.next, consistent and page.consistent

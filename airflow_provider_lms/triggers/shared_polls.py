@@ -151,16 +151,19 @@ class _Poll:
 
     async def _run(self) -> None:
         try:
-            while True:
-                await self._until_due()
-                await self._read_and_publish(list(self._subscriptions))
+            with self._account.poll_reports.reported(lambda: len(self._subscriptions)) as poll:
+                while True:
+                    await self._until_due()
+                    if await self._read_and_publish(list(self._subscriptions)):
+                        poll.succeeded()
         finally:
             if self._announcement is not None:
                 self._announcement.cancel()
             if self._reader is not None:
                 await asyncio.shield(in_thread(self._reader.close))
 
-    async def _read_and_publish(self, subscribed: Sequence[Subscription]) -> None:
+    async def _read_and_publish(self, subscribed: Sequence[Subscription]) -> bool:
+        """Return whether the course could be read."""
         outcome: Outcome
         self._reads_again, self._at_once = self._at_once, False
         try:
@@ -172,6 +175,7 @@ class _Poll:
         if self._announcement is not None:
             await self._announcement
         await self._publish(subscribed, outcome)
+        return isinstance(outcome, CourseReading)
 
     async def _read(self, subscribed: Sequence[Subscription], *, again: bool) -> CourseReading:
         if self._reader is None:

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_lms.coordination import MemoryStore, SharedTokens
 from airflow_provider_lms.coordination.local import LocalStore
 from airflow_provider_lms.coordination.tokens import TokenState
-from airflow_provider_lms.lms.http.rate_limit import RetryAfter
+from airflow_provider_lms.lms.http.rate_limit import RetryAfter, WaitReason
 from airflow_provider_lms.testing import FakeClock, fake_clock
 
 Client = Callable[..., SharedTokens]
@@ -37,7 +37,9 @@ def client(clock: FakeClock) -> Client:
 def test_one_asks_and_all_get_it(client: Client) -> None:
     one, other = client(), client()
     assert one.take(None, 60) is None
-    assert other.take(None, 60) == RetryAfter(0.25, "another task is requesting an access token")
+    assert other.take(None, 60) == RetryAfter(
+        0.25, "another task is requesting an access token", waits_for=WaitReason.TOKEN
+    )
     one.put("access-1", 3_600)
     assert [each.take(None, 60) for each in (one, other, client())] == ["access-1"] * 3
 
@@ -88,7 +90,7 @@ def test_a_pause_is_everybodys(client: Client, clock: FakeClock) -> None:
     one.give_up(600)
     clock.advance(1)
     assert other.take(None, 60) == RetryAfter(
-        599, "too many access tokens were requested, and none are issued", locked=True
+        599, "too many access tokens were requested, and none are issued", locked=True, waits_for=WaitReason.TOKEN
     )
     clock.advance(599)
     assert other.take(None, 60) is None

@@ -212,7 +212,7 @@ def test_tokens_come_from_auth_url_where_it_is_set(connection: Connection, lms: 
 
 def test_a_base_url_that_ends_with_the_token_paths_prefix_keeps_one_of_them(connection: Connection) -> None:
     client = connection(host="https://lms.test/api/v3").get_conn()
-    assert client._transport._grant.url == "https://lms.test/api/v3/token"
+    assert client._transport._access.grant.url == "https://lms.test/api/v3/token"
 
 
 def test_the_rate_limit_of_the_connection_holds(connection: Connection, lms: Simulator) -> None:
@@ -278,7 +278,7 @@ def _endless(request: Request, reply: Reply) -> Reply:
 
 
 def test_test_connection_does_not_hang(connection: Connection, lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ClientOptions(retry=NO_RETRIES, max_timeout=10, bypass_token_cache=True) == FORM_OPTIONS
+    assert (FORM_OPTIONS.retry, FORM_OPTIONS.max_timeout, FORM_OPTIONS.bypass_token_cache) == (NO_RETRIES, 10, True)
     monkeypatch.setattr(base, "FORM_OPTIONS", replace(FORM_OPTIONS, max_timeout=0.5))
     lms.ispring.fail("GET /learners/results", _endless)
     ok, said = connection(extra={"timeout": 60}).test_connection()

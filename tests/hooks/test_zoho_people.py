@@ -10,8 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_lms.connections.zoho_people import DOMAINS
-from airflow_provider_lms.coordination import SharedRateLimiter, SharedTokens
-from airflow_provider_lms.hooks.base import NO_RETRIES, ClientOptions
+from airflow_provider_lms.coordination import Owner, SharedRateLimiter, SharedTokens
+from airflow_provider_lms.hooks.base import NO_RETRIES, TRIGGER_OPTIONS, ClientOptions
+from airflow_provider_lms.hooks.owner import current_owner
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.errors import LmsRateLimited
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
@@ -20,6 +21,7 @@ from airflow_provider_lms.simulator.exchange import Reply
 from airflow_provider_lms.testing import fake_clock
 from tests.conftest import ZOHO_TOKEN
 from tests.rows import rows
+from tests.tasks import running_task
 
 Connection = Callable[..., ZohoPeopleHook]
 COURSES = "GET /api/v1/courses"
@@ -40,7 +42,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, lms: Simulator) -> Connection:
 
 def addresses(hook: ZohoPeopleHook) -> tuple[str, str]:
     client = hook.get_conn()
-    return client._transport._grant.url, client.base_url
+    return client._transport._access.grant.url, client.base_url
 
 
 def test_the_default_connection_leads_to_a_client(lms: Simulator) -> None:
@@ -118,10 +120,30 @@ def test_an_account_is_the_same_in_every_spelling_of_its_host(connection: Connec
 
 def _shared_keys(client: ZohoPeopleClient) -> tuple[str, str]:
     """Under which names its rate limit and its token are shared."""
-    rate_limiter, tokens = client._transport.rate_limiter, client._transport._tokens
+    rate_limiter, tokens = client._transport.rate_limiter, client._transport._access.tokens
     assert isinstance(rate_limiter, SharedRateLimiter)
     assert isinstance(tokens, SharedTokens)
     return rate_limiter._key, tokens._key
+
+
+def test_a_hook_tells_which_task_waits_for_the_account(connection: Connection) -> None:
+    hook = connection({"requests_per_window": 1})
+    rows(hook.get_conn().courses())
+    with running_task("grades", "read_zoho", map_index=3):
+        client = hook.get_conn()
+    assert client._transport.rate_limiter.acquire() is not None
+    (found,) = hook.holders()
+    named = {"process": "task", "dag_id": "grades", "task_id": "read_zoho", "run_id": "run 1", "map_index": 3}
+    assert found == {**found, **named, "state": "waiting", "requests": 1}
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_hook_outside_a_task_has_no_name() -> None:
+    assert current_owner() is None
+
+
+def test_the_polls_of_a_triggerer_are_named_as_such() -> None:
+    assert TRIGGER_OPTIONS.owner == Owner("triggerer")
 
 
 def test_test_connection_takes_a_fresh_token_and_reads_courses(connection: Connection, lms: Simulator) -> None:

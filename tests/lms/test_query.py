@@ -25,7 +25,7 @@ IDS = st.dictionaries(
 
 def query(ids: dict[str, tuple[str, ...]]) -> Query:
     id_lists = {name: tuple((f"{name}[]", item) for item in items) for name, items in ids.items()}
-    return Query("/results", "/results", {}, (("pageSize", "100"),), id_lists)
+    return Query("/results", "/results", "/results", {}, (("pageSize", "100"),), id_lists)
 
 
 @given(ids=IDS, room=st.integers(1_200, 5_000))

@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_lms.coordination import CoordinationError
 from airflow_provider_lms.lms.course.read_flow import ListingRequest, ReadFlow
 from airflow_provider_lms.lms.errors import LmsUnavailable
+from airflow_provider_lms.lms.http.observer import Observer
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.testing import fake_clock
 from airflow_provider_lms.triggers.flow_runner import run_flow_async
@@ -23,6 +24,8 @@ class Row(msgspec.Struct):
 
 class Alone:
     """An account that nobody else uses."""
+
+    observer = Observer()
 
     async def run(self, call: Callable[..., Any], *args: Any) -> Any:
         return call(*args)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from airflow_provider_lms.lms.errors import LmsRateLimited
+from airflow_provider_lms.lms.errors import WaitReason as WaitReason
 
 
 class CoordinationError(Exception):
@@ -46,12 +48,14 @@ class RetryAfter(NamedTuple):
     :param reason: what stands in the way, as the middle of a sentence.
     :param locked: whether the LMS demands the pause. Otherwise this side holds back to stay within its limits.
     :param is_next: whether nobody else comes first.
+    :param waits_for: the same as ``reason``, for figures.
     """
 
     seconds: float
     reason: str
     locked: bool = False
     is_next: bool = False
+    waits_for: WaitReason = WaitReason.RATE_LIMIT
 
     def error(self, call: str) -> LmsRateLimited:
         """The error for a call that it holds back."""
@@ -59,7 +63,9 @@ class RetryAfter(NamedTuple):
         # on a fake clock.
         seconds = max(round(self.seconds, 3), 0.001)
         message = f"{call}: {self.reason} for another {math.ceil(seconds)} s."
-        return LmsRateLimited(message, retry_after=seconds, locked=self.locked, is_next=self.is_next)
+        return LmsRateLimited(
+            message, retry_after=seconds, locked=self.locked, is_next=self.is_next, waits_for=self.waits_for
+        )
 
 
 class Reservation(NamedTuple):
@@ -77,6 +83,56 @@ class Reservation(NamedTuple):
     state_id: str = ""
     made_at: float = 0.0
     number: int = 0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is used of an account's rate limit, by all tasks together.
+
+    :param slots: the requests that its window allows; None if it has no such limit. Of several limits, the one of which
+        most is used.
+    :param slots_used: the requests that count in that window.
+    :param queue_length: how many places are in the queue: of those who wait, and of tasks that come back.
+    :param queued_calls: how many requests these places are for.
+    :param lock_seconds_left: how long the account is still locked.
+    :param day_calls: the requests of the last 24 hours; None if they are not counted, for want of a limit.
+    """
+
+    slots: int | None
+    slots_used: int
+    queue_length: int
+    queued_calls: int
+    lock_seconds_left: float
+    day_calls: int | None
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a task, or another process, holds of an account's rate limit.
+
+    :param state: ``in_flight``: it has sent a request that has no response yet; ``waiting``: it has a place in the
+        queue and waits for it; ``reserved``: it has reserved requests and comes back for them.
+    :param requests: for how many requests.
+    :param since: since when, as an RFC 3339 date.
+    :param turn_at: when its turn is expected; None if it has sent its request.
+    :param until: when the place is lost, if its holder does not ask again or no response comes.
+    :param process: ``task`` or ``triggerer``; empty for another program, which has no name.
+    """
+
+    state: Literal["in_flight", "waiting", "reserved"]
+    requests: int
+    since: str
+    turn_at: str | None
+    until: str
+    process: str = ""
+    dag_id: str = ""
+    task_id: str = ""
+    run_id: str = ""
+    map_index: int = -1
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dict that JSON can hold."""
+        return asdict(self)
 
 
 class RateLimiter(Protocol):
@@ -115,3 +171,6 @@ class RateLimiter(Protocol):
 
     def lift_lock(self) -> None:
         """End the pause, for all tasks."""
+
+    def holders(self) -> Sequence[Holding]:
+        """Who has requests in flight, and then who is in the queue, in its order."""

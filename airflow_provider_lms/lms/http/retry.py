@@ -19,9 +19,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Failure: TypeAlias = LmsError | CoordinationError
+OnWait: TypeAlias = Callable[[Failure, float], None]
 _KINDS = (LmsError, CoordinationError)
 
-_LONG_WAIT = 10.0
+LONG_WAIT = 10.0
+"""From so many seconds on, a wait is worth telling of."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +48,27 @@ class RetryPolicy:
     longest_queue: float | None = None
     sleep: Callable[[float], None] = clock.sleep
 
-    def run(self, attempt: Callable[[], T]) -> T:
+    def run(self, attempt: Callable[[], T], on_wait: OnWait = lambda _, __: None) -> T:
         """Call ``attempt`` until it succeeds, on a worker.
 
+        :param on_wait: called with the error and the seconds before each wait.
         :raises LmsError: the last error, when this policy gives up.
         :raises CoordinationError: likewise.
         """
-        return tenacity.Retrying(sleep=self.sleep, **self._strategy())(attempt)
+        return tenacity.Retrying(sleep=self.sleep, **self._strategy(on_wait))(attempt)
 
-    async def run_async(
-        self, attempt: Callable[[], Awaitable[T]], on_long_wait: Callable[[Failure], None] = lambda _: None
-    ) -> T:
+    async def run_async(self, attempt: Callable[[], Awaitable[T]], on_wait: OnWait = lambda _, __: None) -> T:
         """Await ``attempt`` until it succeeds, on an event loop.
 
-        :param on_long_wait: called with the error before a wait of 10 seconds or more.
+        :param on_wait: called with the error and the seconds before each wait.
         :raises LmsError: the last error, when this policy gives up.
         :raises CoordinationError: likewise.
         """
-        retrying = tenacity.AsyncRetrying(sleep=clock.sleep_async, **self._strategy(on_long_wait))
+        retrying = tenacity.AsyncRetrying(sleep=clock.sleep_async, **self._strategy(on_wait))
         result: T = await retrying(attempt)
         return result
 
-    def _strategy(self, on_long_wait: Callable[[Failure], None] = lambda _: None) -> dict[str, Any]:
+    def _strategy(self, on_wait: OnWait) -> dict[str, Any]:
         started = clock.monotonic()
         outage = _Outage()
 
@@ -88,8 +89,7 @@ class RetryPolicy:
         def announce(state: tenacity.RetryCallState) -> None:
             error = _error(state)
             _log_wait(error, state.upcoming_sleep)
-            if state.upcoming_sleep >= _LONG_WAIT:
-                on_long_wait(error)
+            on_wait(error, state.upcoming_sleep)
 
         return {
             "retry": tenacity.retry_if_exception(lambda error: isinstance(error, _KINDS) and error.transient),
@@ -146,7 +146,7 @@ def _growing_delay(errors: int) -> float:
 
 def _log_wait(error: Failure, seconds: float) -> None:
     if _is_own_limit(error):
-        level = logging.INFO if seconds >= _LONG_WAIT else logging.DEBUG
+        level = logging.INFO if seconds >= LONG_WAIT else logging.DEBUG
     else:
         level = logging.WARNING if seconds >= 1 else logging.INFO
     log.log(level, "%s Trying again in %.1f s.", error, seconds)

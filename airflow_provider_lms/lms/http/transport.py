@@ -12,10 +12,10 @@ from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
-from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, LmsTokenRefused
-from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
+from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused
+from airflow_provider_lms.lms.http.access import Access
+from airflow_provider_lms.lms.http.auth import Grant, TokenStore
 from airflow_provider_lms.lms.http.download import Downloader, ErrorOf, Exchange, Store
 from airflow_provider_lms.lms.http.exchange import (
     DEFAULT_MAX_BODY_BYTES,
@@ -24,6 +24,7 @@ from airflow_provider_lms.lms.http.exchange import (
     Params,
     resend_if_closed,
 )
+from airflow_provider_lms.lms.http.observer import UNUSED, Call, Observer, SentRequest
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 _SENT_SECONDS = 0.02
 _CLOSE_SECONDS = 0.5
-_UP = "/.."
+_FILE = "file"
 
 
 class Transport:
@@ -50,6 +51,7 @@ class Transport:
     :param max_body_bytes: the largest body of a response, decompressed.
     :param retry: how long to go on trying.
     :param on_token: called with each access token that is used, so that a log can mask it.
+    :param observer: is told what happens to requests; None if nobody watches.
     """
 
     def __init__(
@@ -65,18 +67,18 @@ class Transport:
         max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
         retry: RetryPolicy | None = None,
         on_token: Callable[[str], None] = lambda _: None,
+        observer: Observer | None = None,
     ) -> None:
         self.base_url = base_url
-        self._grant = grant
-        self._tokens = tokens
         self.rate_limiter = rate_limiter
         self._error_of = error_of
         self._new_exchanger = partial(Exchanger, accept, timeout=timeout, max_body_bytes=max_body_bytes)
         self._exchanger = self._new_exchanger()
+        self.observer = observer or Observer()
+        self._access = Access(grant, tokens, self._exchanger, on_token, self.observer)
         self._retry = RetryPolicy() if retry is None else retry
-        self._on_token = on_token
         self._answered = threading.Event()
-        self._reported_token: str | None = None
+        self._sent = 0
         self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
         self._prefetched: _Prefetched | None = None
@@ -94,6 +96,7 @@ class Transport:
         *,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
         retry: bool = True,
     ) -> Response:
         """Send ``GET`` below the base URL.
@@ -103,9 +106,10 @@ class Transport:
         :param params: query parameters in order; names may repeat.
         :param page: the page number, for messages.
         :param shown_path: the path for messages, if the real one holds a person's id.
+        :param endpoint: the path for traces, if the one for messages holds any id.
         :param retry: wait for limits and outages, and try again.
         """
-        call = _call_name(shown_path or path, page)
+        call = Call.of("GET", path, page, shown_path, endpoint)
         prefetched = self._take_prefetched(path, params)
 
         def attempt() -> Response:
@@ -122,6 +126,7 @@ class Transport:
         *,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
     ) -> Response:
         """Send ``POST`` with a JSON body below the base URL.
 
@@ -131,7 +136,7 @@ class Transport:
         :param body: becomes the JSON body.
         """
         prefetched = self._take_prefetched(path, (), body)
-        call = _call_name(shown_path or path, page, "POST")
+        call = Call.of("POST", path, page, shown_path, endpoint)
         return self._authorized(call, self._exchange(call, path, (), body), self._error_of, prefetched)
 
     def download(self, url: str, name: str, start: bytes, store: Store) -> None:
@@ -151,14 +156,18 @@ class Transport:
             timeout, max_bytes = self._exchanger.timeout, self._exchanger.max_body_bytes
             foreign = partial(Exchanger, "*/*", timeout=timeout, max_body_bytes=max_bytes)
             self._downloader = Downloader(
-                self.base_url, self._exchanger, self._authorized, lambda check: foreign(may_connect=check)
+                self.base_url,
+                self._exchanger,
+                lambda call, exchange, error_of: self._authorized(Call(call, "GET", _FILE), exchange, error_of),
+                lambda check: foreign(may_connect=check),
             )
         self.retrying(partial(self._downloader.fetch, url, name, start, store))
 
     def retrying(self, attempt: Callable[[], T]) -> T:
         """Call ``attempt``, which reads a response, until it succeeds or the retry policy gives up."""
+        self._sent = 0
         try:
-            return self._retry.run(attempt)
+            return self._retry.run(attempt, self.observer.retries)
         except BaseException:
             # Nobody asks again. If the task is killed, others need not wait until it has stored what it has.
             self.rate_limiter.cancel()
@@ -172,6 +181,7 @@ class Transport:
         body: Mapping[str, object] | None = None,
         page: int | None = None,
         shown_path: str | None = None,
+        endpoint: str | None = None,
     ) -> None:
         """Send in advance what the next ``get`` or ``post`` will ask for, while the caller does something else.
 
@@ -183,7 +193,7 @@ class Transport:
         """
         self._drop_prefetched()
         try:
-            token, _ = self._token()
+            token, _ = self._access.token()
         except LmsError:
             return  # the call itself will meet the same error, and retries
         if self.rate_limiter.acquire() is not None:
@@ -191,15 +201,23 @@ class Transport:
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
         method = _method(body)
-        url, call = self.base_url + path, _call_name(shown_path or path, page, method)
-        sent, header = threading.Event(), self._authorization(token)
-        response = self._prefetch_thread.submit(
-            self._exchanger.send, method, url, call, params=params, json=body, header=header, on_sent=sent.set
+        call = Call.of(method, path, page, shown_path, endpoint)
+        is_sent, header, request = threading.Event(), self._access.header(token), SentRequest(call)
+        send = partial(
+            self._exchanger.send,
+            method,
+            self.base_url + path,
+            call.text,
+            params=params,
+            json=body,
+            header=header,
+            on_sent=is_sent.set,
         )
-        self._prefetched = _Prefetched(path, params, body, token, response)
+        response = self._prefetch_thread.submit(request.timed, send)
+        self._prefetched = _Prefetched(path, params, body, token, request, response)
         # Wait until the request bytes are sent. Otherwise the caller would start to decode, which holds the GIL, and
         # the request would leave only after that.
-        sent.wait(_SENT_SECONDS)
+        is_sent.wait(_SENT_SECONDS)
 
     def sibling(
         self,
@@ -214,24 +232,21 @@ class Transport:
         :param on_token: see the class.
         """
         sibling = copy(self)
-        sibling._tokens = self._tokens.sibling()
         sibling.rate_limiter = self.rate_limiter.sibling()
         sibling._exchanger = self._new_exchanger()
+        sibling._access = self._access.sibling(sibling._exchanger, on_token)
         sibling._request_slot = request_slot
         sibling._retry = replace(self._retry, sleep=sleep)
-        sibling._on_token = on_token
         sibling._downloader = sibling._prefetched = sibling._prefetch_thread = None
         return sibling
 
     def authenticate(self) -> None:
         """Make sure that there is an access token, for threads that would otherwise wait for one another."""
-        self._retry.run(self._token)
+        self._retry.run(self._access.token, self.observer.retries)
 
     def report_token(self, token: str) -> None:
         """Tell of an access token that is used, so that a log can mask it."""
-        if token != self._reported_token:
-            self._on_token(token)
-            self._reported_token = token
+        self._access.report(token)
 
     def abort(self) -> None:
         """End the exchange that another thread is waiting for. Its outcome is an error."""
@@ -252,27 +267,27 @@ class Transport:
 
     def disguise(self, text: str) -> str:
         """Stands for a text where others may read it. Only with the account's credentials can it be computed."""
-        key = repr(sorted(self._grant.form().items())).encode()
+        key = repr(sorted(self._access.secrets.items())).encode()
         return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
     def lock_seconds_left(self) -> float:
         """How long the account is still locked for all tasks, in seconds; 0 if it is not."""
-        return max(self.rate_limiter.lock_seconds_left(), self._tokens.lock_seconds_left())
+        return max(self.rate_limiter.lock_seconds_left(), self._access.tokens.lock_seconds_left())
 
     def lift_lock(self) -> None:
         """End the account's lock, for all tasks."""
         self.rate_limiter.lift_lock()
-        self._tokens.lift_lock()
+        self._access.tokens.lift_lock()
 
-    def _exchange(self, call: str, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
+    def _exchange(self, call: Call, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
         return lambda header: self._exchanger.send(
-            _method(body), self.base_url + path, call, params=params, json=body, header=header
+            _method(body), self.base_url + path, call.text, params=params, json=body, header=header
         )
 
     def _authorized(
-        self, call: str, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
     ) -> Response:
-        token = self._token()[0] if prefetched is None else prefetched.token
+        token = self._access.token()[0] if prefetched is None else prefetched.token
         renewed = False
         while True:
             try:
@@ -281,15 +296,18 @@ class Transport:
                 if renewed:
                     raise
                 # Another process may have renewed the token already. Only one requested here ends the search.
-                token, renewed = self._token(rejected=token)
+                token, renewed = self._access.token(rejected=token)
                 prefetched = None
 
     def _send(
-        self, call: str, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
     ) -> Response:
         with self._request_slot():
-            response = self._exchanged(call, exchange, token, prefetched)
+            response, request = self._exchanged(call, exchange, token, prefetched)
             error = error_of(response)
+            if error is not None:
+                request.failed(error)
+            self.observer.request_ended(request)
             if error is None:
                 self._answered.set()
                 return response
@@ -297,16 +315,30 @@ class Transport:
                 error.retry_after = self.rate_limiter.block(error.retry_after)
             raise with_retry_after(error, response)
 
-    def _exchanged(self, call: str, exchange: Exchange, token: str, prefetched: _Prefetched | None) -> Response:
-        def send() -> Response:
+    def _exchanged(
+        self, call: Call, exchange: Exchange, token: str, prefetched: _Prefetched | None
+    ) -> tuple[Response, SentRequest]:
+        def send() -> tuple[Response, SentRequest]:
             nonlocal prefetched
             sent, prefetched = prefetched, None
             if sent is None and (not_now := self.rate_limiter.acquire()) is not None:
-                raise not_now.error(call)
+                raise not_now.error(call.text)
+            self._sent += 1
+            request = SentRequest(call) if sent is None else sent.request
+            request.attempt = self._sent
             try:
-                return exchange(self._authorization(token)) if sent is None else sent.response.result()
+                if sent is None:
+                    response = request.timed(lambda: exchange(self._access.header(token)))
+                else:
+                    response = sent.response.result()
+            except BaseException as error:
+                request.failed(error)
+                self.observer.request_ended(request)
+                raise
             finally:
                 self.rate_limiter.release()
+            request.status = response.status
+            return response, request
 
         return resend_if_closed(send)
 
@@ -328,7 +360,8 @@ class Transport:
         """
         if self._prefetched is None:
             return True
-        response, self._prefetched = self._prefetched.response, None
+        request, response = self._prefetched.request, self._prefetched.response
+        self._prefetched = None
         try:
             if wait_for([response], patience).not_done:
                 self._exchanger.abort()
@@ -337,42 +370,8 @@ class Transport:
             return response.done()
         finally:
             self.rate_limiter.release()
-
-    def _token(self, rejected: str | None = None) -> tuple[str, bool]:
-        """The account's token, and whether this call has requested it from the LMS."""
-        taken = self._tokens.take(rejected, self._exchanger.timeout)
-        requested = taken is None
-        if taken is None:
-            taken = self._request_token()
-        elif not isinstance(taken, str):
-            raise taken.error(f"POST {urlsplit(self._grant.url).path}")
-        self.report_token(taken)
-        return taken, requested
-
-    def _request_token(self) -> str:
-        call = f"POST {urlsplit(self._grant.url).path}"
-        try:
-            accept = {"Accept": "application/json"}
-            send = partial(self._exchanger.send, "POST", self._grant.url, call, form=self._grant.form(), header=accept)
-            response = resend_if_closed(send)
-            try:
-                token = self._grant.token(response)
-            except LmsError as error:
-                raise with_retry_after(error, response) from None
-            if not is_sendable(token.value):
-                raise LmsAuthError(
-                    f"{call}: the access token has characters that an HTTP header cannot carry. "
-                    "Check the connection's host, and where access tokens are requested.",
-                    response.status,
-                )
-        except BaseException as error:
-            self._tokens.give_up((error.retry_after or 0.0) if isinstance(error, LmsRateLimited) else 0.0)
-            raise
-        self._tokens.put(token.value, token.expires_in)
-        return token.value
-
-    def _authorization(self, token: str) -> dict[str, str]:
-        return {"Authorization": self._grant.header(token)}
+            request.outcome = UNUSED
+            self.observer.request_ended(request)
 
 
 class _Prefetched(NamedTuple):
@@ -382,12 +381,9 @@ class _Prefetched(NamedTuple):
     params: Params
     body: Mapping[str, object] | None
     token: str
+    request: SentRequest
     response: Future[Response]
 
 
 def _method(body: Mapping[str, object] | None) -> str:
     return "GET" if body is None else "POST"
-
-
-def _call_name(path: str, page: int | None, method: str = "GET") -> str:
-    return f"{method} {path.replace(_UP, '')}" + ("" if page is None else f", page {page}")

@@ -81,18 +81,20 @@ class OffsetPager:
         self, fetch: Fetch[R], position: str, identify: Identify[R]
     ) -> Iterator[tuple[DecodedPage[R], str | None]]:
         delivered: set[str] = set()
+        pages = 0
         try:
             for page, following in self._read(fetch, position, identify):
+                pages += 1
                 delivered.update(_digest(identify(record)) for record in page.records)
                 yield page, following
             return
         except _RecordsMoved as moved:
             log.info("%s: records came or went while the listing was read. Reading it once more.", moved)
-        for page, following in self._read(fetch, position, identify, once_more=True):
+        for number, (page, following) in enumerate(self._read(fetch, position, identify, once_more=True)):
             by_digest = {_digest(identify(record)): record for record in page.records}
             fresh = [record for digest, record in by_digest.items() if digest not in delivered]
             delivered.update(by_digest)
-            yield replace(page, records=fresh), following
+            yield replace(page, records=fresh, again=number < pages), following
 
     def _read(
         self, fetch: Fetch[R], position: str, identify: Identify[R], *, once_more: bool = False

@@ -27,6 +27,7 @@ class DecodedPage(Generic[R]):
     :param misfits: the attributes of which a record has a value that does not fit.
     :param new_fields: the fields of this and earlier pages that are not declared.
     :param consistent: False if records came or went between this page and the one before.
+    :param again: whether the page was read before, and had to be read once more.
     """
 
     call: str
@@ -35,6 +36,7 @@ class DecodedPage(Generic[R]):
     misfits: frozenset[str] = frozenset()
     new_fields: frozenset[str] = frozenset()
     consistent: bool = True
+    again: bool = False
 
 
 Fetch = Callable[[str], DecodedPage[R]]

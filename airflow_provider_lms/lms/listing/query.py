@@ -17,6 +17,7 @@ class Query:
 
     :param path: the path with its ids.
     :param shown_path: the path for messages, without the ids of people.
+    :param endpoint: the path for traces, without any ids.
     :param path_ids: the ids in the path, by parameter.
     :param fixed: query parameters that every request has.
     :param id_lists: filters whose ids may be split over several requests, by parameter: every row belongs to just one
@@ -25,6 +26,7 @@ class Query:
 
     path: str
     shown_path: str
+    endpoint: str
     path_ids: Mapping[str, str]
     fixed: Pairs
     id_lists: Mapping[str, Pairs]

@@ -82,15 +82,15 @@ class ListingReader(Generic[R]):
         return self._transport.retrying(partial(self._attempt, query, position))
 
     def _attempt(self, query: Query, position: str) -> DecodedPage[R]:
-        path, shown, page = query.path, query.shown_path, self._pages + 1
+        path, shown, endpoint, page = query.path, query.shown_path, query.endpoint, self._pages + 1
         params, body = self._contents(query, position)
         if body is None:
-            response = self._transport.get(path, params, page=page, shown_path=shown, retry=False)
+            response = self._transport.get(path, params, page=page, shown_path=shown, endpoint=endpoint, retry=False)
         else:
-            response = self._transport.post(path, body, page=page, shown_path=shown)
+            response = self._transport.post(path, body, page=page, shown_path=shown, endpoint=endpoint)
         if self._prefetch and (following := self.listing.pager.peek(response)) is not None:
             params, body = self._contents(query, following)
-            self._transport.prefetch(path, params, body=body, page=page + 1, shown_path=shown)
+            self._transport.prefetch(path, params, body=body, page=page + 1, shown_path=shown, endpoint=endpoint)
         return self._decoder.decode(response, query)
 
     def _contents(self, query: Query, position: str) -> tuple[Pairs, dict[str, Any] | None]:
@@ -108,6 +108,8 @@ class ListingReader(Generic[R]):
         read_at = clock.utcnow()  # before the first request: an answer may lack what happened since
         for page, following in pager.walk(partial(self.fetch, query), position, self.listing.identify):
             self._pages += 1
+            if page.again:
+                self._transport.observer.pages_reread("moved")
             if not page.consistent:
                 log.warning(
                     "%s: records came or went while the listing was read, also when it was read once more. It may lack "

@@ -152,6 +152,7 @@ class Listing(Generic[R]):
         return Query(
             path=path.render(ids),
             shown_path=path.render(ids, hidden=personal),
+            endpoint=path.render(ids, hidden=ids),
             path_ids=ids,
             fixed=tuple(fixed),
             id_lists=splittable,
