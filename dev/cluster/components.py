@@ -19,12 +19,13 @@ DAGS = Path(__file__).parent / "dags"
 ROOT = DAGS.parent.parent.parent
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
+COMPONENTS = ("api-server", "scheduler", "dag-processor", *TRIGGERERS, *WORKERS)
 SLOTS = 4
 """Worker slots of each worker."""
 
 
 class Cluster(AirflowApi):
-    """An Airflow whose components share nothing but PostgreSQL, Redis and the DAGs.
+    """An Airflow whose components share nothing but PostgreSQL, Redis and the DAGs. They run while it is entered.
 
     :param folder: for the homes.
     :param processes: what starts and ends the components.
@@ -53,17 +54,24 @@ class Cluster(AirflowApi):
             "PYTHONPATH": str(ROOT),
         }
 
-    def start(self) -> None:
-        """Start all components, and wait until they are up."""
+    def __enter__(self) -> Cluster:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
         with (self.processes.logs / "migrate.log").open("wb") as log:
             home = {"AIRFLOW_HOME": str(self.home / "scheduler")}
             subprocess.run(
                 command, env={**self._shared, **home}, stdout=log, stderr=subprocess.STDOUT, timeout=180, check=True
             )
-        for name in ("api-server", "scheduler", "dag-processor", *TRIGGERERS, *WORKERS):
-            self.start_component(name)
-        self.wait_until("Airflow is up", self.is_healthy, timeout=180)
+        try:
+            for name in COMPONENTS:
+                self.start_component(name)
+            self.wait_until("Airflow is up", self.is_healthy, timeout=180)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.processes.stop(*COMPONENTS, patience=5)
 
     def start_component(self, name: str) -> None:
         """Start a component, perhaps once more."""
@@ -119,7 +127,7 @@ def shared_settings(database: str, broker: str, coordination: str) -> dict[str, 
 SHORT_WAITS = {
     # Airflow notices a dead worker after 5 minutes and a dead triggerer after 30 s by default, and Celery gives a
     # dead worker's messages to another one after a day. Here nobody waits so long.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",

@@ -31,7 +31,7 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(*self._leaders)
+        self.stop(*self._leaders, patience=3)
 
     def start(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], user: int | None = None
@@ -70,7 +70,8 @@ class Processes:
         return len(members)
 
     def stop(self, *names: str, patience: float = 10) -> None:
-        """Ask processes to end, and kill what has not ended by then."""
+        """Ask processes to end, and kill what has not ended by then. Those that were never started are left out."""
+        names = tuple(name for name in names if name in self._leaders)
         self._killed.update(names)
         members = [each for name in names for each in self._members(name)]
         for name in names:

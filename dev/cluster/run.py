@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,25 +24,28 @@ def run(folder: Path, size: Size) -> list[str]:
 
     :param folder: an empty folder for homes, logs and data.
     """
+    started = time.monotonic()
     with ExitStack() as stack:
         lms = {name: stack.enter_context(each) for name, each in simulators(size).items()}
         processes = stack.enter_context(Processes(folder / "logs"))
+        lake = services.ObjectStore(processes, folder / "s3")
         database = stack.enter_context(services.postgres(processes))
         redis = stack.enter_context(services.redis(folder / "redis"))
-        lake = stack.enter_context(services.object_store(processes, folder / "s3"))
-        connections = {"lake": lake, **{name: connection(name, each) for name, each in lms.items()}}
-        os.environ["AIRFLOW_CONN_LAKE"] = json.dumps(lake)
-        cluster = Cluster(
-            folder,
-            processes,
-            database=database,
-            broker=redis.url(0),
-            coordination=redis.url(1),
-            connections=connections,
+        connections = {"lake": lake.connection, **{name: connection(name, each) for name, each in lms.items()}}
+        os.environ["AIRFLOW_CONN_LAKE"] = json.dumps(lake.connection)
+        cluster = stack.enter_context(
+            Cluster(
+                folder,
+                processes,
+                database=database,
+                broker=redis.url(0),
+                coordination=redis.url(1),
+                connections=connections,
+            )
         )
-        cluster.start()
+        lake.make_bucket()
         sampler = stack.enter_context(Sampler(database, processes))
-        story = Story(cluster, sampler, redis, lms, size)
+        story = Story(cluster, sampler, redis, lms, size, started)
         story.say("PostgreSQL, Redis, S3 and Airflow with two workers and two triggerers are up.")
         try:
             story.tell()

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from dev.cluster.processes import Processes
 from dev.redis_server import RedisServer
@@ -84,22 +83,24 @@ def forget(server: RedisServer) -> None:
         (server.folder / name).unlink(missing_ok=True)
 
 
-@contextmanager
-def object_store(processes: Processes, folder: Path) -> Iterator[dict[str, Any]]:
-    """An S3 server with an empty bucket; the Airflow connection to it."""
-    import s3fs
+class ObjectStore:
+    """An S3 server, started when made; it ends with the other processes. ``connection`` is the Airflow connection."""
 
-    folder.mkdir()
-    server = SeaweedFS(folder, str(Path(sys.executable).parent / "weed"), BUCKET)
-    processes.start(S3, server.command, os.environ)
-    try:
-        store = s3fs.S3FileSystem(endpoint_url=server.url, **SeaweedFS.ADMIN, skip_instance_cache=True)
-        _wait_for(processes, S3, lambda: store.exists(BUCKET) or store.mkdir(BUCKET))
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        folder.mkdir()
+        self._processes = processes
+        self._server = SeaweedFS(folder, str(Path(sys.executable).parent / "weed"), BUCKET)
+        self.connection = self._server.connection
+        processes.start(S3, self._server.command, os.environ)
+
+    def make_bucket(self) -> None:
+        """Wait until it is up, and make the bucket."""
+        import s3fs
+
+        store = s3fs.S3FileSystem(endpoint_url=self._server.url, **SeaweedFS.ADMIN, skip_instance_cache=True)
+        _wait_for(self._processes, S3, lambda: store.exists(BUCKET) or store.mkdir(BUCKET))
         # The first write takes long, since the server makes its volumes.
-        _wait_for(processes, S3, lambda: store.pipe_file(f"{BUCKET}/.ready", b"1"))
-        yield server.connection
-    finally:
-        processes.stop(S3)
+        _wait_for(self._processes, S3, lambda: store.pipe_file(f"{BUCKET}/.ready", b"1"))
 
 
 def _copied(programs: Path, folder: Path) -> Path:

@@ -40,14 +40,21 @@ class Story:
     ``problems`` is what went wrong, in words.
 
     :param lms: the simulators by the DAG that reads them.
+    :param started: when the cluster was started, on the monotonic clock.
     """
 
     def __init__(
-        self, cluster: Cluster, sampler: Sampler, redis: RedisServer, lms: dict[str, Simulator], size: Size
+        self,
+        cluster: Cluster,
+        sampler: Sampler,
+        redis: RedisServer,
+        lms: dict[str, Simulator],
+        size: Size,
+        started: float,
     ) -> None:
         self.problems: list[str] = []
         self._cluster, self._sampler, self._redis, self._lms, self._size = cluster, sampler, redis, lms, size
-        self._started = time.monotonic()
+        self._started = started
         self._rows = self._datasets = 0
 
     def say(self, line: str) -> None:
