@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent.parent / ".cluster"
@@ -15,7 +16,8 @@ FOLDER = Path(__file__).parent.parent.parent / ".cluster"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.cluster")
     parser.add_argument("--short", action="store_true", help="fewer tasks, and only while parts are killed")
-    short = parser.parse_args().short
+    parser.add_argument("--part", choices=["compare", "disturb"], help="only the runs that are compared, or disturbed")
+    options = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -26,8 +28,11 @@ def main() -> int:
     from dev.cluster.plan import LONG, SHORT
     from dev.cluster.run import run
 
+    size = SHORT if options.short else LONG
+    if options.part:
+        size = replace(size, compare=options.part == "compare", disturb=options.part == "disturb")
     try:
-        problems = run(FOLDER, SHORT if short else LONG)
+        problems = run(FOLDER, size)
     except KeyboardInterrupt:
         problems = ["It was interrupted."]
     except TimeoutError as error:

@@ -119,7 +119,8 @@ def shared_settings(database: str, broker: str, coordination: str) -> dict[str, 
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
         "AIRFLOW__CELERY__BROKER_URL": broker,
         "AIRFLOW__LMS__COORDINATION_URL": coordination,
-        "AIRFLOW__CORE__PARALLELISM": "64",
+        # Twice the slots: what is beyond stays "scheduled", and so cannot time out in the queue.
+        "AIRFLOW__CORE__PARALLELISM": str(2 * SLOTS * len(WORKERS)),
         "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "64",
     }
 
@@ -130,7 +131,7 @@ SHORT_WAITS = {
     # its task runs kills the task.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "90",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
     "AIRFLOW__SCHEDULER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",

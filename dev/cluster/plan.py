@@ -32,7 +32,9 @@ class Size:
     :param learners: of each Zoho account; a task needs three calls for each.
     :param limits: of each Zoho account: more calls than Zoho's 30 a minute, but its own window, since tasks give their
         worker slots back for waits of half a minute or more.
-    :param compare: whether tasks are also run undisturbed, to measure what ``deferrable`` is good for.
+    :param compare: whether tasks are run undisturbed, to measure what ``deferrable`` is good for.
+    :param disturb: whether parts are killed while tasks run.
+    :param forget: whether Redis also restarts without its data.
     """
 
     tasks: int
@@ -40,6 +42,8 @@ class Size:
     learners: int
     limits: Limits
     compare: bool
+    disturb: bool
+    forget: bool
 
     @property
     def zoho_calls(self) -> float:
@@ -59,5 +63,5 @@ class Size:
         return World(users=max(REQUIRED) + 1, courses=self.sensors_for, modules=1, blocked=0)
 
 
-LONG = Size(40, 10, 5, Limits(requests=200), compare=True)
-SHORT = Size(8, 2, 5, Limits(requests=90), compare=False)
+LONG = Size(40, 10, 5, Limits(requests=200), compare=True, disturb=True, forget=True)
+SHORT = Size(8, 2, 5, Limits(requests=90), compare=False, disturb=True, forget=False)

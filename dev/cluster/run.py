@@ -56,7 +56,7 @@ def run(folder: Path, size: Size) -> list[str]:
 
 def simulators(size: Size) -> dict[str, Simulator]:
     """An LMS for each DAG; each Zoho account is read by one DAG, so that each begins with an unused limit."""
-    accounts = [name for name in ZOHO if size.compare or name == DISTURBED]
+    accounts = [name for name in ZOHO if (size.disturb if name == DISTURBED else size.compare)]
     found = {name: Simulator(size.zoho_world, latency=LATENCY, zoho_limits=replace(size.limits)) for name in accounts}
     found[ISPRING] = Simulator(size.ispring_world, latency=LATENCY)
     found[SENSORS] = Simulator(size.sensors_world)

@@ -66,7 +66,8 @@ class Story:
             self._alone()
             for dag in (WAITING, DEFERRING):
                 self._beside(dag)
-        self._disturbed()
+        if self._size.disturb:
+            self._disturbed()
         self.say(f"{self._datasets} datasets with {self._rows:,} rows are equal to the LMSs', row by row.")
         self.say(f"All processes together used at most {self._sampler.most_memory / 1e9:.1f} GB.")
 
@@ -99,7 +100,7 @@ class Story:
         self._kill_triggerer()
         self._until("half of Zoho's calls are sent", lambda: self._share_of_calls(DISTURBED) > 0.5)
         self._restart_redis("with its data", self._redis.stop)
-        if self._size.compare:
+        if self._size.forget:
             self._until("most of Zoho's calls are sent", lambda: self._share_of_calls(DISTURBED) > 0.75)
             self._restart_redis("without its data", lambda: forget(self._redis))
         self._finish(ispring, zoho)
