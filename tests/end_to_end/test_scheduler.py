@@ -16,7 +16,8 @@ from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.simulator.zoho import Limits
 from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.vendors import VENDORS
-from dev.standalone import FINISHED, Airflow
+from dev.airflow_api import FINISHED
+from dev.standalone import Airflow
 from tests.conftest import RESULTS
 from tests.end_to_end.dags.every_listing import LISTINGS
 from tests.end_to_end.dags.every_size import SIZES

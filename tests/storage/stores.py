@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from dev.seaweedfs import SeaweedFS
 from dev.standalone import free_ports
 
 BUCKET = "lake"
@@ -95,30 +95,12 @@ def _make_bucket(process: subprocess.Popen[bytes], store: Store) -> bool:
 
 
 def _s3(folder: Path) -> tuple[list[str], Store]:
-    weed = _program("weed")
+    server = SeaweedFS(folder, _program("weed"), BUCKET)
     s3fs = _module("s3fs")
-    servers = ("s3", "master", "volume", "filer")
-    names = [f"{server}.port{protocol}" for protocol in ("", ".grpc") for server in servers]
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
-    # A user who may do everything would create a missing bucket by writing to it.
-    allowed = {"admin": ["Admin"], "any": [f"{action}:{BUCKET}" for action in ("Read", "Write", "List", "Tagging")]}
-    identities = [
-        {"name": name, "credentials": [{"accessKey": name, "secretKey": f"{name}-secret"}], "actions": actions}
-        for name, actions in allowed.items()
-    ]
-    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
-    command = [
-        weed, "server", "-s3", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=20",
-        f"-s3.config={folder / 's3.json'}", *(f"-{name}={port}" for name, port in ports.items()),
-        # These have fixed ports, so a second server would fail.
-        "-s3.port.iceberg=0", "-s3.port.lance=0",
-    ]  # fmt: skip
-    url = f"http://127.0.0.1:{ports['s3.port']}"
-    extra = {"endpoint_url": url, "region_name": "us-east-1"}
-    return command, Store(
-        {"conn_type": "aws", "login": "any", "password": "any-secret", "extra": extra},
+    return server.command, Store(
+        server.connection,
         "s3",
-        lambda: s3fs.S3FileSystem(endpoint_url=url, key="admin", secret="admin-secret", skip_instance_cache=True),
+        lambda: s3fs.S3FileSystem(endpoint_url=server.url, **SeaweedFS.ADMIN, skip_instance_cache=True),
     )
 
 
