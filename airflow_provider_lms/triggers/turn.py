@@ -9,7 +9,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_lms import clock
 
-_CHECK_SECONDS = 10.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 3.0, 30.0
 _RESUME_SECONDS = 5.0
 """Airflow takes a few seconds to resume a task, so it is sent back a little before its turn."""
 
@@ -40,7 +40,9 @@ class TurnTrigger(BaseTrigger):
 
         left = self.expected_at - clock.timestamp()
         while left > _RESUME_SECONDS:
-            await clock.sleep_async(min(left - _RESUME_SECONDS, _CHECK_SECONDS))
+            # The nearer the turn, the more often: many tasks may wait, and only the next ones may have to hurry.
+            pause = min(max(left / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+            await clock.sleep_async(min(left - _RESUME_SECONDS, pause))
             left = await in_thread(self._seconds_left)
         yield TriggerEvent({"status": "turn"})  # type: ignore[no-untyped-call]
 

@@ -113,3 +113,13 @@ def test_without_the_store_too(clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     began = clock.monotonic()
     wait(trigger)
     assert clock.monotonic() - began == pytest.approx(SPAN - 5, abs=0.1)
+
+
+def test_it_looks_more_often_the_nearer_its_turn_is(clock: FakeClock) -> None:
+    _, reservation = reserve("one")
+    client(reservation).close()
+    wait(TurnTrigger(reservation=reservation, expected_at=clock_module.timestamp() + 1_000))
+    assert clock.naps[0] == 30
+    assert clock.naps == sorted(clock.naps, reverse=True)
+    assert all(nap >= 3 for nap in clock.naps[:-1])
+    assert len(clock.naps) < 65
