@@ -47,6 +47,13 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules_of_vendors("operators", "datasets"),
         "sensors": _modules_of_vendors("sensors"),
         "triggers": _shared_modules("triggers", "completion", "events", "turn"),
+        "task-decorators": [
+            {
+                "name": vendor.conn_type,
+                "class-name": f"{_PACKAGE}.decorators.{vendor.module}.{vendor.conn_type}_task",
+            }
+            for vendor in vendors
+        ],
         "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
     }
 

@@ -14,6 +14,7 @@ import airflow_provider_lms
 
 PACKAGE = Path(airflow_provider_lms.__file__).parent
 FLOORS = (
+    "decorators",
     "sensors",
     "operators",
     "triggers",

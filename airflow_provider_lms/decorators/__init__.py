@@ -1,0 +1,1 @@
+"""Task decorators: functions that get a client of an LMS."""
