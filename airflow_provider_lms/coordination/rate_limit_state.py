@@ -18,6 +18,7 @@ connection should not wait for a day until that counts."""
 # Clocks differ a little, and the LMS may count its window a little longer than its documentation says.
 _MARGIN = 1.005
 _OVERDUE_SECONDS = 0.25
+_MOST_CALLS = 1_000_000
 
 
 class Owner(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -68,6 +69,14 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     may_wait: int = 0
     owner: Owner | None = None
     joined_at: float = 0.0
+
+    def is_sound(self, now: float) -> bool:
+        """Whether it can be true: what is stored may be damaged."""
+        return (
+            self.kept_until <= now + 2 * DAY
+            and 0 < self.calls <= _MOST_CALLS
+            and all(0 <= moment <= now + DAY_STEP for moment in (self.reserved_at, self.joined_at))
+        )
 
 
 class DayCount(msgspec.Struct, array_like=True, gc=False):
@@ -127,7 +136,7 @@ class RateLimitState(msgspec.Struct):
         self.slots = [slot for slot in self.slots if not math.isnan(slot.counted_at)]
         for slot in self.slots:
             slot.counted_at = min(slot.counted_at, now)
-        self.queue = [place for place in self.queue if place.kept_until <= now + 2 * DAY and place.calls > 0]
+        self.queue = [place for place in self.queue if place.is_sound(now)]
         self.day = [count for count in self.day if count.until <= now + DAY_STEP and count.requests > 0]
 
 

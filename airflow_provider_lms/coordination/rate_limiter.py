@@ -38,7 +38,7 @@ from airflow_provider_lms.lms.http.rate_limit import (
 
 log = logging.getLogger(__name__)
 
-_IN_USE_SECONDS = 30.0
+_IN_USE_SECONDS = 90.0
 """How long a reservation is kept after a request of it was sent: that may take a while."""
 
 
@@ -228,7 +228,7 @@ class SharedRateLimiter:
 
     def _take(self, state: RateLimitState, now: float) -> tuple[RetryAfter | None, RateLimitState, float]:
         limits = self._update(state, now)
-        not_now = limits.day_used_up(state, now) or self._queue(state, now, limits)
+        not_now = self._queue(state, now, limits)
         if not_now is None:
             self._count(state, now, limits)
         return not_now, state, now

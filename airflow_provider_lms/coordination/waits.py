@@ -37,23 +37,23 @@ class LimitsInForce:
         return any(limit.requests_per_day is not None for limit in self.limits)
 
     def not_now(self, state: RateLimitState, now: float, ahead: int) -> RetryAfter | None:
-        """What stands in the way of a request, but for the limit of the day; None if it may be sent.
+        """What stands in the way of a request; None if it may be sent.
 
         :param ahead: how many requests come first.
         """
-        return locked(state, now) or self._forgotten(state, now) or self._window_full(state, now, ahead)
+        return self._blocked(state, now) or self._window_full(state, now, ahead)
 
     def seconds_left(self, state: RateLimitState, now: float, ahead: int) -> float:
         """Seconds until nothing stands in the way of a request."""
-        waits = (
-            self.day_used_up(state, now),
-            locked(state, now),
-            self._forgotten(state, now),
-            self._window_full(state, now, ahead),
-        )
-        return max((wait.seconds for wait in waits if wait is not None), default=0.0)
+        waits = (self._day_used_up(state, now), locked(state, now), self._forgotten(state, now))
+        blocked = max((wait.seconds for wait in waits if wait is not None), default=0.0)
+        full = self._window_full(state, now + blocked, ahead)
+        return blocked + (0.0 if full is None else full.seconds)
 
-    def day_used_up(self, state: RateLimitState, now: float) -> RetryAfter | None:
+    def _blocked(self, state: RateLimitState, now: float) -> RetryAfter | None:
+        return self._day_used_up(state, now) or locked(state, now) or self._forgotten(state, now)
+
+    def _day_used_up(self, state: RateLimitState, now: float) -> RetryAfter | None:
         """The wait for the limit of the day."""
         allowed = min((most for limit in self.limits if (most := limit.requests_per_day) is not None), default=None)
         days = _last_day(state, now)

@@ -69,8 +69,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
     :param max_wait: seconds that one request may wait for a rate limit before the task fails with ``LmsRateLimited``.
         With ``deferrable``, how long an outage may last.
     :param deferrable: with an ``output_path``, give the worker slot back for each wait of half a minute or more: for
-        the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves as many requests as the
-        rate limit's window allows, and comes back for them. The part so far is closed, and the task resumes from there.
+        the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves requests, and comes
+        back for them. The part so far is closed, and the task resumes from there.
         ``execution_timeout`` starts again at each resume.
     """
 

@@ -25,6 +25,7 @@ LONG_WAIT = 30.0
 _OUTAGE_IN_PLACE = 30.0
 _OUTAGE_STILL_ON = 5.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 60.0, 300.0
+_REASONS = frozenset(WaitReason)
 
 
 def _new_reservation() -> Reservation:
@@ -49,8 +50,8 @@ class Waiting:
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Waiting:
         """What :meth:`to_json` gave."""
-        reservation = Reservation(*found["reservation"])
-        # A task that waits while this package is updated has stored less.
+        # A task that waits while this package is updated has stored less, or more.
+        reservation = Reservation(*found["reservation"][: len(Reservation._fields)])
         return cls(reservation, found["outage_since"], found.get("waits_for", ""), found.get("waits_since", 0.0))
 
     def to_json(self) -> dict[str, Any]:
@@ -59,13 +60,15 @@ class Waiting:
 
     def report(self, observer: Observer) -> None:
         """Tell how long the task has waited without its worker slot."""
-        if self.waits_for:
+        if self.waits_for in _REASONS:
             observer.waited(WaitReason(self.waits_for), clock.timestamp() - self.waits_since, in_triggerer=True)
 
     def retry_policy(self, max_wait: float) -> RetryPolicy:
         """How long a call may go on trying while the task has its worker slot."""
-        outage = _OUTAGE_IN_PLACE if self.outage_since is None else _OUTAGE_STILL_ON
-        return RetryPolicy(max_wait=max_wait, outage_seconds=outage, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT)
+        outage = min(_OUTAGE_IN_PLACE if self.outage_since is None else _OUTAGE_STILL_ON, max_wait)
+        # What it takes to resume a task is worth less than a short wait, however short max_wait is.
+        at_least = max(max_wait, LONG_WAIT)
+        return RetryPolicy(at_least, outage_seconds=outage, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT)
 
     def pause(self, client: LmsClient, error: Failure, max_wait: float) -> tuple[float, BaseTrigger] | None:
         """In about how many seconds the task need not wait any more, and what sends it back; None if it is to fail.
@@ -75,29 +78,35 @@ class Waiting:
 
         :param error: what the task would have to wait for.
         """
-        self.waits_for, self.waits_since = reason_of(error).value, clock.timestamp()
-        asked = error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None
-        if isinstance(error, LmsRateLimited) or asked is not None:
+        now, reason = clock.timestamp(), reason_of(error)
+        self.waits_for, self.waits_since = reason.value, now
+        asked = (error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None) or 0.0
+        if isinstance(error, LmsRateLimited):
             self.outage_since = None
-            return self._until_turn(client, asked or LONG_WAIT)
-        now = clock.timestamp()
+            return self._until_allowed(client, reason, asked or LONG_WAIT)
         if self.outage_since is None or client.has_answered:
             self.outage_since = now
         lasted = now - self.outage_since
-        seconds = min(max(_SHORTEST_PAUSE, lasted), _LONGEST_PAUSE)
-        return None if lasted + seconds > max_wait else _after(seconds)
+        seconds = max(min(max(_SHORTEST_PAUSE, lasted), _LONGEST_PAUSE), asked)
+        return None if lasted + seconds > max_wait else self._later(seconds)
 
-    def _until_turn(self, client: LmsClient, seconds: float) -> tuple[float, BaseTrigger]:
-        if client.limits.requests is None:
-            return _after(seconds)
+    def _until_allowed(self, client: LmsClient, reason: WaitReason, seconds: float) -> tuple[float, BaseTrigger]:
+        # Tokens are another state, and without a limit there is no queue.
+        if reason is WaitReason.TOKEN or (reason is WaitReason.LOCK and client.limits.requests is None):
+            return self._later(seconds)
         try:
             until_turn, self.reservation = client.reserve()
         except CoordinationError:
-            return _after(seconds)
+            return self._later(seconds)
         from airflow_provider_lms.triggers.turn import TurnTrigger
 
         seconds = max(seconds, until_turn)
         return seconds, TurnTrigger(reservation=self.reservation, expected_at=clock.timestamp() + seconds)
+
+    def _later(self, seconds: float) -> tuple[float, BaseTrigger]:
+        # What was reserved before is used up, or given back.
+        self.reservation = self.reservation._replace(made_at=0.0)
+        return _after(seconds)
 
 
 def _after(seconds: float) -> tuple[float, BaseTrigger]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_lms import clock
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.coordination import Store
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 3.0, 30.0
 _RESUME_SECONDS = 5.0
@@ -38,23 +41,34 @@ class TurnTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         from airflow_provider_lms.triggers.threads import in_thread
 
+        store = await in_thread(self._store)  # once: the setting may come from a command or a secrets backend
         left = self.expected_at - clock.timestamp()
         while left > _RESUME_SECONDS:
             # The nearer the turn, the more often: many tasks may wait, and only the next ones may have to hurry.
             pause = min(max(left / 10, _SHORTEST_PAUSE), _LONGEST_PAUSE)
             await clock.sleep_async(min(left - _RESUME_SECONDS, pause))
-            left = await in_thread(self._seconds_left)
+            left = await in_thread(self._seconds_left, store)
         yield TriggerEvent({"status": "turn"})  # type: ignore[no-untyped-call]
 
-    def _seconds_left(self) -> float:
+    def _store(self) -> Store | None:
+        from airflow_provider_lms.coordination import CoordinationError
+        from airflow_provider_lms.hooks.coordination import shared_store
+
+        try:
+            return shared_store()
+        except CoordinationError as error:
+            self.log.warning("%s", error)
+            return None
+
+    def _seconds_left(self, store: Store | None) -> float:
         from airflow_provider_lms.coordination import CoordinationError
         from airflow_provider_lms.coordination.queue import renew
-        from airflow_provider_lms.hooks.coordination import shared_store
         from airflow_provider_lms.lms.http.rate_limit import Reservation
 
         left = None
         try:
-            left = renew(shared_store(), Reservation(*self.reservation))
+            if store is not None:
+                left = renew(store, Reservation(*self.reservation[: len(Reservation._fields)]))
         except CoordinationError as error:
             self.log.warning("%s", error)
         return self.expected_at - clock.timestamp() if left is None else left

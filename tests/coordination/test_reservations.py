@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -295,12 +296,12 @@ def test_a_request_that_takes_long_does_not_lose_the_rest(clock: FakeClock) -> N
     account.coming_back().reserve()
     task = account.coming_back(reservation)
     assert task.acquire() is None
-    clock.advance(25)
+    clock.advance(70)
     account.coming_back().reserve()
     task.release()
     clock.advance(9)
     account.coming_back().reserve()
-    assert account.places() == [9, 10, 10, 10]
+    assert account.places() == [9, 10, 10]
     assert sends(task) == 9
 
 
@@ -309,6 +310,45 @@ def test_the_limit_of_the_day_says_when_to_come_back(clock: FakeClock) -> None:
     account.fill()
     seconds, _ = account.coming_back().reserve()
     assert 86_000 < seconds <= 86_400 + 300
+
+
+def test_the_day_being_used_up_does_not_end_a_reservation(clock: FakeClock) -> None:
+    account = Account(per_day=20)
+    account.fill()
+    _, reservation = account.coming_back().reserve()
+    clock.advance(SPAN + 0.01)
+    for _ in range(10):
+        assert send(account.waiting()) == 0
+    task = account.coming_back(reservation)
+    assert send(task) > 80_000
+    account.coming_back().reserve()
+    assert account.places() == [10, 10]
+
+
+def test_behind_a_lock_each_has_its_own_turn(clock: FakeClock) -> None:
+    account = Account()
+    account.waiting().block(300)
+    waits = [account.coming_back().reserve()[0] for _ in range(3)]
+    assert waits == pytest.approx([300, 300 + SPAN, 300 + 2 * SPAN])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"reserved_at": math.inf}, {"joined_at": math.nan}, {"calls": 10**12}, {"calls": 0}, {"reserved_at": -1.0}],
+)
+def test_a_damaged_place_is_forgotten(clock: FakeClock, damage: dict[str, float]) -> None:
+    account = Account()
+    account.fill()
+    account.coming_back().reserve()
+    (key,) = account.store._states
+
+    def harm(state: RateLimitState, _: float) -> None:
+        for name, value in damage.items():
+            setattr(state.queue[0], name, value)
+
+    account.store.change(key, RateLimitState, harm)
+    assert account.waiting().holders() == []
+    assert send(account.waiting()) == pytest.approx(SPAN)
 
 
 def test_without_a_limit_nobody_is_held_up(clock: FakeClock) -> None:
