@@ -13,6 +13,7 @@ from airflow_provider_lms.hooks import base
 from airflow_provider_lms.hooks.coordination import shared_store, single_host_warning
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.testing import fake_clock
 from tests.conftest import TOKEN
 from tests.rows import rows
 
@@ -58,7 +59,7 @@ def test_a_store_that_cannot_be_used_fails_the_task_before_anything_is_sent(
 ) -> None:
     pytest.importorskip("redis")
     monkeypatch.setenv(URL, "redis://127.0.0.1:1/0")
-    with pytest.raises(CoordinationError, match="cannot be used"):
+    with fake_clock(), pytest.raises(CoordinationError, match="cannot be used"):
         list(ISpringLearnHook().get_conn().courses())
     assert lms.ispring.requests == []
 
