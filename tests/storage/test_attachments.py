@@ -23,6 +23,7 @@ from airflow_provider_lms.storage import checkpoint as checkpoints
 from airflow_provider_lms.storage import read_manifest, read_records
 from airflow_provider_lms.storage.attachments import Attachments
 from airflow_provider_lms.storage.files import folder
+from airflow_provider_lms.storage.parts import PartWriter
 from airflow_provider_lms.testing import fake_clock
 from tests.operators.test_personal_data import SECRET, digest, set_secret
 from tests.storage.formats import need
@@ -188,8 +189,14 @@ def test_a_failure_keeps_what_is_finished_and_a_retry_fetches_the_rest(lms: Simu
     assert fetched(lms) == {get(each): 2 if each == missing else 1 for each in issued(lms)}
 
 
+def kept_files(place: Place) -> set[str]:
+    """The files that the checkpoint names."""
+    found = checkpoints.find(folder("output_path", str(place)))
+    return {each.name for part in (found.files if found else []) for each in part.attachments}
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("no space left")])
-def test_files_whose_rows_are_in_no_finished_part_are_removed(
+def test_if_reading_ends_the_files_of_what_was_read_are_kept(
     lms: Simulator, place: Place, monkeypatch: pytest.MonkeyPatch, error: Any
 ) -> None:
     add = Attachments.add
@@ -204,9 +211,25 @@ def test_files_whose_rows_are_in_no_finished_part_are_removed(
         execute(operator(place, max_wait=60), context(1))
     # What is not the LMS's fault is no outage of the LMS, and is not tried again.
     assert fetched(lms)[get(in_order()[5])] == 1
-    found = checkpoints.find(folder("output_path", str(place)))
-    assert pdfs(place) == {each.name for part in (found.files if found else []) for each in part.attachments}
-    assert len(pdfs(place)) == (5 if isinstance(error, OSError) else 0)
+    assert pdfs(place) == kept_files(place)
+    assert len(pdfs(place)) == 5
+
+
+def test_files_whose_rows_are_in_no_finished_part_are_removed(
+    lms: Simulator, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = PartWriter.add
+
+    def fails(self: PartWriter, page: Any) -> None:
+        if self.pages == 5:
+            raise KeyboardInterrupt
+        add(self, page)
+
+    monkeypatch.setattr(PartWriter, "add", fails)
+    with pytest.raises(KeyboardInterrupt):
+        execute(operator(place), context(1))
+    assert sum(fetched(lms).values()) >= 5
+    assert pdfs(place) == kept_files(place) == set()
 
 
 def test_a_part_is_full_when_its_files_are(lms: Simulator, place: Place) -> None:
