@@ -21,7 +21,7 @@ COORDINATION = README.parent / "docs" / "coordination.md"
 WAITING, WATCHING = re.findall(
     r"^```python\n(.*?)^```", (README.parent / "docs" / "waiting.md").read_text(), re.DOTALL | re.MULTILINE
 )
-DAG, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+DAG, CALLING, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def _run(code: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -33,6 +33,13 @@ def _run(code: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def test_the_dag_can_be_imported() -> None:
     pytest.importorskip("airflow.sdk")
     assert "completions" in _run(DAG)["dag"].task_dict
+
+
+def test_the_function_gets_a_client(lms: Simulator) -> None:
+    sdk = pytest.importorskip("airflow.sdk")
+    with sdk.DAG("dag", schedule=None):
+        operator = _run(CALLING)["count_courses"]().operator
+    assert operator.execute({"outlet_events": {}, "params": {}}) == len(lms.ispring.courses)
 
 
 def test_the_reading_reads(lms: Simulator, tmp_path: Path) -> None:

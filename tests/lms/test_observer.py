@@ -94,7 +94,8 @@ def test_waits_have_a_reason_and_a_length(lms: Simulator, connect: Connect, seen
     lms.ispring.fail(RESULTS, faults.status(503, Retry_After="10"), on=4)
     read(connect(lms, page_size=50, rate_limiter=limiter, observer=seen, max_wait=900))
     reasons = [reason for reason, _, _ in seen.waits]
-    assert reasons[:3] == [WaitReason.LOCK, WaitReason.RATE_LIMIT, WaitReason.OUTAGE]
+    assert reasons[0] == WaitReason.LOCK
+    assert set(reasons) == {WaitReason.LOCK, WaitReason.RATE_LIMIT, WaitReason.OUTAGE}
     lengths = {reason: seconds for reason, seconds, _ in seen.waits}
     assert 30 <= lengths[WaitReason.LOCK] <= 34
     assert 10 <= lengths[WaitReason.OUTAGE] <= 12

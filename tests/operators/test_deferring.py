@@ -255,6 +255,7 @@ def test_an_outage_is_over_once_the_lms_has_answered(lms: Simulator, tmp_path: P
 def test_a_store_that_is_away_is_waited_for_without_a_worker_slot(
     lms: Simulator, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("redis")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with monkeypatch.context() as patch:
