@@ -20,6 +20,7 @@ from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 from airflow_provider_lms.sensors.zoho_people import ZohoPeopleCourseCompletionSensor
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.testing import fake_clock
 from tests.sensors.modes import MODES, context, deferred, fired, rebuilt, run
 
 SENSORS = (ISpringCourseCompletionSensor, ZohoPeopleCourseCompletionSensor)
@@ -437,7 +438,7 @@ def test_a_store_that_is_away_means_not_yet(lms: Simulator, monkeypatch: pytest.
         raise CoordinationError("The store is away.")
 
     made = ISpringCourseCompletionSensor(task_id="t", course_id=lms.ispring.courses[0].id, required_count=1)
-    with monkeypatch.context() as patched:
+    with monkeypatch.context() as patched, fake_clock():
         patched.setattr("airflow_provider_lms.coordination.SharedTokens.take", away)
         assert not made.poke({})
     lms.ispring.record(lms.ispring.users[0], lms.ispring.courses[0], "passed")
