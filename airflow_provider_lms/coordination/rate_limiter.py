@@ -192,7 +192,7 @@ class SharedRateLimiter:
         :return: seconds until the first of them may be sent, and what to come back with.
         :raises CoordinationError: the store cannot be used.
         """
-        turn = self._turn or Turn(Reservation(_new_id()), self._owner)
+        turn = self._turn or Turn(Reservation.new(), self._owner)
 
         def reserve(state: RateLimitState, now: float) -> tuple[float, Reservation]:
             seconds, reservation = turn.reserve(state, now, self._update(state, now))

@@ -70,25 +70,7 @@ POLL_AGE = Metric(
 )
 WAITING = Metric("lms.deferred.waiting", "gauge", (), "Triggers that wait for these polls")
 
-METRICS = (
-    CALLS,
-    CALL_DURATION,
-    TOKENS_REQUESTED,
-    WAIT,
-    PAGES_REREAD,
-    RECORDS,
-    BYTES,
-    SLOTS,
-    SLOTS_USED,
-    QUEUE_LENGTH,
-    QUEUED_CALLS,
-    LOCK_LEFT,
-    LOCKED_UNTIL,
-    DAY_CALLS,
-    POLLS,
-    POLL_AGE,
-    WAITING,
-)
+METRICS = tuple(each for each in list(globals().values()) if isinstance(each, Metric))
 
 
 class Stats(Protocol):

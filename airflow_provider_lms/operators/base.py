@@ -365,10 +365,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
     def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
         """Give the worker slot back, unless there is nothing left to wait for."""
+        from airflow_provider_lms.operators.waiting import LEAVING
+
         pause = waiting.pause(client, error, max_wait)
         if pause is not None:
             seconds, trigger = pause
-            self.log.info("%s Giving the worker slot back for about %.0f s.", error, seconds)
+            self.log.info("%s %s for about %.0f s.", error, LEAVING, seconds)
             self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
 
     def _part_options(self) -> PartOptions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -19,17 +18,16 @@ from airflow_provider_lms.lms.http.retry import Failure, RetryPolicy
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
 
-LONG_WAIT = 30.0
+WORTH_LEAVING = 30.0
 """From so many seconds on, a wait is worth giving the worker slot back. Airflow takes some seconds to resume a task."""
+
+LEAVING = "Giving the worker slot back"
+"""How the log says so."""
 
 _OUTAGE_IN_PLACE = 30.0
 _OUTAGE_STILL_ON = 5.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 60.0, 300.0
 _REASONS = frozenset(WaitReason)
-
-
-def _new_reservation() -> Reservation:
-    return Reservation(uuid.uuid4().hex)
 
 
 @dataclass
@@ -42,7 +40,7 @@ class Waiting:
     :param waits_since: since when, in seconds since 1970.
     """
 
-    reservation: Reservation = field(default_factory=_new_reservation)
+    reservation: Reservation = field(default_factory=Reservation.new)
     outage_since: float | None = None
     waits_for: str = ""
     waits_since: float = 0.0
@@ -67,8 +65,8 @@ class Waiting:
         """How long a call may go on trying while the task has its worker slot."""
         outage = min(_OUTAGE_IN_PLACE if self.outage_since is None else _OUTAGE_STILL_ON, max_wait)
         # What it takes to resume a task is worth less than a short wait, however short max_wait is.
-        at_least = max(max_wait, LONG_WAIT)
-        return RetryPolicy(at_least, outage_seconds=outage, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT)
+        at_least = max(max_wait, WORTH_LEAVING)
+        return RetryPolicy(at_least, outage_seconds=outage, longest_lock=WORTH_LEAVING, longest_queue=WORTH_LEAVING)
 
     def pause(self, client: LmsClient, error: Failure, max_wait: float) -> tuple[float, BaseTrigger] | None:
         """In about how many seconds the task need not wait any more, and what sends it back; None if it is to fail.
@@ -83,7 +81,7 @@ class Waiting:
         asked = (error.retry_after if isinstance(error, LmsRateLimited | LmsUnavailable) else None) or 0.0
         if isinstance(error, LmsRateLimited):
             self.outage_since = None
-            return self._until_allowed(client, reason, asked or LONG_WAIT)
+            return self._until_allowed(client, reason, asked or WORTH_LEAVING)
         if self.outage_since is None or client.has_answered:
             self.outage_since = now
         lasted = now - self.outage_since

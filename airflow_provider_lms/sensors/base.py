@@ -190,10 +190,10 @@ class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
         from airflow_provider_lms.lms.course.readers import CourseMemory
         from airflow_provider_lms.lms.course.reading import reading_flow
         from airflow_provider_lms.lms.http.retry import RetryPolicy
-        from airflow_provider_lms.operators.waiting import LONG_WAIT
+        from airflow_provider_lms.operators.waiting import WORTH_LEAVING
 
         retry = RetryPolicy(
-            max_wait=_MAX_WAIT, longest_lock=LONG_WAIT, longest_queue=LONG_WAIT if self.deferrable else None
+            max_wait=_MAX_WAIT, longest_lock=WORTH_LEAVING, longest_queue=WORTH_LEAVING if self.deferrable else None
         )
         hook = self.hook(ClientOptions(retry=retry))
         with closing(hook.get_conn()) as client:

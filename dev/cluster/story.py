@@ -8,6 +8,7 @@ from datetime import datetime
 from statistics import mean
 from typing import NamedTuple
 
+from airflow_provider_lms.operators.waiting import LEAVING
 from airflow_provider_lms.simulator import Simulator
 from dev.airflow_api import FINISHED
 from dev.cluster import checks
@@ -17,7 +18,6 @@ from dev.cluster.samples import Sampler
 from dev.cluster.services import BUCKET, forget
 from dev.redis_server import RedisServer
 
-RESUMED = "Giving the worker slot back until then."
 _AWAY_SECONDS = 5.0
 _PATIENCE = 900.0
 
@@ -167,7 +167,7 @@ class Story:
             f"{run.dag}: {calls} calls, {repeated} more than the least, in {self._seconds(run):.0f} s "
             f"(least {least:.0f} s); "
             f"{account.locks} locks, {len(account.tokens)} tokens; "
-            f"{self._cluster.count_in_logs(RESUMED, run.dag)} times a task gave its worker slot back."
+            f"{self._cluster.count_in_logs(LEAVING, run.dag)} times a task gave its worker slot back."
         )
         samples = self._sampler.between(started, time.monotonic())
         held = [each.count("running", run.dag) for each in samples]

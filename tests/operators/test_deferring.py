@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from airflow_provider_lms.lms.errors import LmsRateLimited, LmsUnavailable
 from airflow_provider_lms.lms.http.rate_limit import Reservation
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
+from airflow_provider_lms.operators.waiting import LEAVING
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
@@ -124,6 +126,15 @@ def test_a_crawl_resumes_at_the_next_learner_and_type(
     learners = account.world.everyone[:5]
     expected = [row for each in learners for kind in (0, 1) for row in account.world.entities(course, each, kind)]
     assert summary["records"] == len(expected)
+
+
+def test_the_log_says_that_the_slot_is_given_back(
+    lms: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lms.ispring.fail(RESULTS, faults.status(429, Retry_After="120"))
+    caplog.set_level(logging.INFO)
+    deferred(operator(tmp_path), context())
+    assert f"{LEAVING} for about 1" in caplog.text + capsys.readouterr().out
 
 
 def test_a_short_lock_is_waited_for_in_place(lms: Simulator, tmp_path: Path, clock: FakeClock) -> None:

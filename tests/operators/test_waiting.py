@@ -8,16 +8,19 @@ from collections.abc import Iterator
 import pytest
 from airflow.providers.common.compat.standard.triggers import TimeDeltaTrigger
 
-from airflow_provider_lms.hooks.base import ClientOptions
+from airflow_provider_lms.hooks.base import NO_RETRIES, ClientOptions
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.errors import LmsRateLimited, LmsUnavailable, WaitReason
 from airflow_provider_lms.lms.http.observer import Observer
+from airflow_provider_lms.lms.http.rate_limit import Reservation
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.operators.waiting import Waiting
-from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.testing import FakeClock, fake_clock
 from airflow_provider_lms.triggers.turn import TurnTrigger
+
+AT_ONCE = ClientOptions(retry=NO_RETRIES, reservation=Reservation.new())
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def client(lms: Simulator, monkeypatch: pytest.MonkeyPatch) -> ZohoPeopleClient:
     connection = lms.connection("zoho_people")
     connection["extra"] |= {"requests_per_window": 30, "window_seconds": 60}
     monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(connection))
-    return ZohoPeopleHook(options=ClientOptions(reservation=Waiting().reservation)).get_conn()
+    return ZohoPeopleHook(options=AT_ONCE).get_conn()
 
 
 def limited(seconds: float, reason: WaitReason) -> LmsRateLimited:
@@ -66,6 +69,20 @@ def test_requests_are_reserved_where_there_is_a_queue(
     assert pause is not None
     assert isinstance(pause[1], TurnTrigger) == reserves
     assert (waiting.reservation.made_at > 0) == reserves
+
+
+@pytest.mark.parametrize("vendor", ["ispring", "zoho"])
+def test_a_limit_of_the_token_endpoint_is_no_lock_of_the_account(
+    lms: Simulator, client: ZohoPeopleClient, vendor: str
+) -> None:
+    lms.ispring.fail("POST /api/v3/token", faults.status(429, Retry_After="600"))
+    lms.zoho.fail(
+        "POST /oauth/v2/token", faults.content(lambda _: {"error": "Access Denied", "error_description": "x"})
+    )
+    reading = client.courses() if vendor == "zoho" else ISpringLearnHook(options=AT_ONCE).get_conn().courses()
+    with pytest.raises(LmsRateLimited) as raised:
+        next(iter(reading))
+    assert raised.value.waits_for == WaitReason.TOKEN
 
 
 def test_an_outage_that_says_when_to_come_back_ends_with_max_wait_too(

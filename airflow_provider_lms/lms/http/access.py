@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 from urllib.parse import urlsplit
 
-from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited
+from airflow_provider_lms.lms.errors import LmsAuthError, LmsError, LmsRateLimited, WaitReason
 from airflow_provider_lms.lms.http.auth import Grant, TokenStore, is_sendable
 from airflow_provider_lms.lms.http.exchange import Exchanger, resend_if_closed
 from airflow_provider_lms.lms.http.observer import Call, Observer, SentRequest
@@ -103,7 +103,10 @@ class Access:
                 )
         except BaseException as error:
             sent.failed(error)
-            self.tokens.give_up((error.retry_after or 0.0) if isinstance(error, LmsRateLimited) else 0.0)
+            pause = 0.0
+            if isinstance(error, LmsRateLimited):
+                error.waits_for, pause = WaitReason.TOKEN, error.retry_after or 0.0
+            self.tokens.give_up(pause)
             raise
         finally:
             self._observer.token_requested(sent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
@@ -83,6 +84,11 @@ class Reservation(NamedTuple):
     state_id: str = ""
     made_at: float = 0.0
     number: int = 0
+
+    @classmethod
+    def new(cls) -> Reservation:
+        """Of a task that has not reserved anything yet."""
+        return cls(uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_lms.lms.errors import LmsAuthError, LmsBrokenPage, LmsGarbledResponse, LmsRateLimited, WaitReason
+from airflow_provider_lms.lms.errors import LmsAuthError, LmsBrokenPage, LmsGarbledResponse, LmsRateLimited
 from airflow_provider_lms.lms.http.auth import Token, parse_lifetime
 from airflow_provider_lms.lms.http.documents import parse_document
 from airflow_provider_lms.lms.http.response import Response, error_of_status
@@ -55,7 +55,6 @@ class RefreshToken:
                 "minutes for a refresh token, and then none for a while.",
                 response.status,
                 response.retry_after or _PAUSE,
-                waits_for=WaitReason.TOKEN,
             )
         if (outage := error_of_status(response)) is not None and outage.transient:
             raise outage
