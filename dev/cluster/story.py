@@ -13,7 +13,7 @@ from airflow_provider_lms.simulator import Simulator
 from dev.airflow_api import FINISHED
 from dev.cluster import checks
 from dev.cluster.components import SLOTS, TRIGGERERS, WORKERS, Cluster
-from dev.cluster.plan import DEFERRING, DISTURBED, ISPRING, REQUIRED, SENSORS, WAITING, Size
+from dev.cluster.plan import DEFERRING, DISTURBED, ISPRING, REQUIRED, SENSORS, WAITING, ZOHO, Size
 from dev.cluster.samples import Sampler
 from dev.cluster.services import BUCKET, forget
 from dev.redis_server import RedisServer
@@ -163,12 +163,15 @@ class Story:
         account, limits = self._lms[run.dag].zoho, self._size.limits
         calls, repeated = len(account.calls), checks.repeated_calls(account)
         least = (calls - repeated - 1) // limits.requests * limits.window_seconds
+        left = self._cluster.count_in_logs(LEAVING, run.dag)
         self.say(
             f"{run.dag}: {calls} calls, {repeated} more than the least, in {self._seconds(run):.0f} s "
             f"(least {least:.0f} s); "
             f"{account.locks} locks, {len(account.tokens)} tokens; "
-            f"{self._cluster.count_in_logs(LEAVING, run.dag)} times a task gave its worker slot back."
+            f"{left} times a task gave its worker slot back."
         )
+        if ZOHO[run.dag] and not left:
+            self.problems.append(f"{run.dag}: no task gave its worker slot back, so nothing was tried of that.")
         samples = self._sampler.between(started, time.monotonic())
         held = [each.count("running", run.dag) for each in samples]
         self.say(
