@@ -64,4 +64,4 @@ class Size:
 
 
 LONG = Size(40, 10, 5, Limits(requests=200), compare=True, disturb=True, forget=True)
-SHORT = Size(8, 2, 5, Limits(requests=60), compare=False, disturb=True, forget=False)
+SHORT = Size(8, 2, 4, Limits(requests=70), compare=False, disturb=True, forget=False)
