@@ -5,8 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 
@@ -332,36 +330,9 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
         :param projection: what is done to its columns, if anything is.
         """
-        from airflow_provider_lms.lms.listing.filters import IdFilter
-        from airflow_provider_lms.operators.subject import describe_subject
-        from airflow_provider_lms.storage.dataset import Description
+        from airflow_provider_lms.operators.description import describe
 
-        listing, parameters = self.declaration(), self.query()
-        query = {name: _to_json(value) for name, value in parameters.items() if value is not None}
-        whole = Description(
-            resource=listing.name,
-            record=listing.record,
-            primary_key=listing.key,
-            watermark=listing.record.watermark,
-            schema_version=listing.version,
-            host=client.base_url,
-            query=query,
-            # Keys of splits and continuations stand for people by these credentials, so with others they mean nobody.
-            details=[client.disguise("credentials")],
-            subject=describe_subject(listing, parameters),
-        )
-        if projection is None:
-            return whole
-        personal = {each.name for each in listing.filters if isinstance(each, IdFilter) and each.personal}
-        return replace(
-            whole,
-            record=projection.record,
-            primary_key=listing.key if projection.has(*listing.key) else (),
-            watermark=whole.watermark if projection.keeps(whole.watermark) else None,
-            query=projection.redact(query, personal),
-            details=[whole.details, query, projection.choice, projection.key_id],
-            hash_key_id=projection.key_id,
-        )
+        return describe(client, self.declaration(), self.query(), projection)
 
     def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
         """Give the worker slot back, unless there is nothing left to wait for."""
@@ -385,12 +356,3 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             parse_int("part_bytes", self.part_bytes),
             parse_float("part_seconds", self.part_seconds, 1),
         )
-
-
-def _to_json(value: Any) -> Any:
-    """A parameter as the manifest's JSON can hold it."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_to_json(item) for item in value]
-    return value
