@@ -25,6 +25,7 @@ FLOORS = (
     "tables",
     "links",
     "vendors.py",
+    "assets.py",
     "connections",
     "simulator",
     "testing.py",
@@ -46,10 +47,17 @@ HEAVY = (
 )
 
 
-OF_OPERATORS = ["killing", "operators", "operators.base", "operators.options", "operators.any_listing"]
+OF_OPERATORS = [
+    "killing",
+    "operators",
+    "operators.base",
+    "operators.options",
+    "operators.any_listing",
+    "operators.lineage",
+]
 OF_ISPRING = [f"operators.ispring.{name}" for name in ("base", "content", "listing", "people", "results")]
 OF_ZOHO = [f"operators.zoho_people.{name}" for name in ("base", "courses", "listing", "people", "progress")]
-OF_SENSORS = ["sensors", "sensors.base", "sensors.options", "operators", "operators.options"]
+OF_SENSORS = ["sensors", "sensors.base", "sensors.options", "operators", "operators.options", "operators.lineage"]
 OF_SENSORS += ["clock", "durations", "killing"]
 
 

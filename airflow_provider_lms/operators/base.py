@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
+from airflow_provider_lms.operators.lineage import ListingResult, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
     Compression,
     IfExists,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="LmsClient")
 
 
-class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
+class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
     """Base of the operators that read one listing of an LMS.
 
     :param output_path: the folder of the dataset: a path, a URL (``s3://conn_id@bucket/folder``) or an
@@ -117,6 +119,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         self.parallel_requests = parallel_requests
         self.max_wait = max_wait
         self.deferrable = deferrable
+        self.lineage = TaskLineage()
 
     @abstractmethod
     def connect(self, options: ClientOptions) -> C:
@@ -220,9 +223,9 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
-        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait))
+        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait), on_read=self.lineage.add)
         if can_defer:
-            options = ClientOptions(retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
+            options = replace(options, retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
         with closing(self.connect(options)) as client, self._killable():
             waiting.report(client.observer)
             try:
@@ -230,6 +233,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
                 projection = (
                     choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
                 )
+                read = ListingResult(client.asset_uri(listing.name), listing, projection)
+                self.lineage.result = read
                 result: list[dict[str, Any]] | dict[str, Any]
                 if self.output_path is None:
                     from airflow_provider_lms.storage.xcom import collect
@@ -237,10 +242,12 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
                     pages = map(self._conversion(client, projection), self.read(client, None))
                     result = collect(islice(pages, max_pages), max_records)
                     client.observer.records_written(listing.name, len(result), 0)
+                    self.lineage.result = replace(read, records=len(result))
                     self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
                 else:
                     client.prefetch = max_pages is None
                     result = self._write(client, parts, projection, max_pages, context)
+                    self.lineage.result = replace(read, records=result["records"] - result["carried"], summary=result)
                 self.push_link(client, context)
                 return result
             except (LmsError, CoordinationError) as error:

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 WATERMARK_KEY = "watermark"
 """The key in an asset's state, and in the extra of its event, of the dataset's watermark in RFC 3339, UTC."""
-_IN_EVENTS = ("uri", "records", WATERMARK_KEY, "new_fields")
+_IN_EVENTS = ("uri", "records", "schema_version", WATERMARK_KEY, "new_fields")
 
 
 def update_outlets(outlets: Iterable[Any], context: Mapping[str, Any], summary: Mapping[str, Any]) -> None:

@@ -287,6 +287,7 @@ def summarize(directory: ObjectStoragePath, manifest: Manifest) -> dict[str, Any
             "pages": manifest.pages,
             "format": manifest.format,
             "resource": manifest.resource,
+            "schema_version": manifest.schema_version,
             "watermark": manifest.watermark,
             "complete": manifest.complete,
             "consistent": manifest.consistent,
