@@ -15,6 +15,7 @@ from airflow_provider_lms.killing import Killable
 from airflow_provider_lms.operators.lineage import ListingResult, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
     Compression,
+    Grain,
     IfExists,
     Names,
     OutputFormat,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.operators.waiting import Waiting
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
+    from airflow_provider_lms.storage.partitions import EarlierDataset
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.storage.source import Source
 
@@ -72,6 +74,14 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves requests, and comes
         back for them. The part so far is closed, and the task resumes from there.
         ``execution_timeout`` starts again at each resume.
+    :param partition_by: with an ``output_path``, ``day`` or ``month`` finds out which days or months have other rows
+        than in the dataset before. The events of outlet assets get these as partitions (Airflow 3.3 and newer), so
+        that downstream DAGs run for them alone.
+    :param partition_column: the column with the date, in UTC; None is that of the watermark, such as
+        ``completionDate``. Rows without a date belong to no partition.
+    :param compare_to: the folder of the dataset to compare with (templated); None is the one in ``output_path``.
+    :param max_partitions: how many partitions may have changed (templated). With more the task fails, and the dataset
+        before is kept.
     """
 
     template_fields: Sequence[str] = (
@@ -81,6 +91,8 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         "columns",
         "drop_columns",
         "hash_columns",
+        "compare_to",
+        "max_partitions",
     )
 
     def __init__(
@@ -101,6 +113,10 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         parallel_requests: int = 1,
         max_wait: float = 900.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        partition_by: Grain | None = None,
+        partition_column: str | None = None,
+        compare_to: str | ObjectStoragePath | None = None,
+        max_partitions: int | str = 31,
         **task: Unpack[TaskOptions],
     ) -> None:
         super().__init__(**task)
@@ -119,6 +135,10 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         self.parallel_requests = parallel_requests
         self.max_wait = max_wait
         self.deferrable = deferrable
+        self.partition_by = partition_by
+        self.partition_column = partition_column
+        self.compare_to = compare_to
+        self.max_partitions = max_partitions
         self.lineage = TaskLineage()
 
     @abstractmethod
@@ -180,7 +200,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         :return: without ``output_path`` the records as plain dicts; otherwise the dataset's summary: ``uri``,
             ``manifest``, ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``,
             ``format``, ``resource``, ``watermark``, ``complete``, ``consistent``, ``new_fields``, ``carried``,
-            ``started_at``, ``finished_at``.
+            ``schema_version``, ``changed_partitions`` (None without ``partition_by``), ``started_at``, ``finished_at``.
         :raises ValueError: a parameter is invalid; it is named.
         :raises DatasetConflict: the folder holds a dataset that must not be replaced. Or other tasks have committed to
             it twice while this task was writing; their dataset is kept.
@@ -212,6 +232,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
+        from airflow_provider_lms.operators.partitions import earlier_dataset
 
         self._keep_iterators()
         self.check_parameters()
@@ -220,6 +241,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = self._part_options()
+        earlier = earlier_dataset(self)
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
@@ -246,7 +268,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
                     self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
                 else:
                     client.prefetch = max_pages is None
-                    result = self._write(client, parts, projection, max_pages, context)
+                    result = self._write(client, parts, projection, max_pages, earlier, context)
                     self.lineage.result = replace(read, records=result["records"] - result["carried"], summary=result)
                 self.push_link(client, context)
                 return result
@@ -307,9 +329,16 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         return SplitListing(pages, reading.splitter, SplitReader(client, self.parallel_requests, convert))
 
     def _write(
-        self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context
+        self,
+        client: C,
+        parts: PartOptions,
+        projection: Projection | None,
+        max_pages: int | None,
+        earlier: EarlierDataset | None,
+        context: Context,
     ) -> dict[str, Any]:
         from airflow_provider_lms.operators.outlets import update_outlets
+        from airflow_provider_lms.operators.partitions import partitioned_by
         from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import folder
         from airflow_provider_lms.storage.manifest import TaskInstanceKey
@@ -322,9 +351,10 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
             self.log.info("An earlier attempt of this task instance has already written the dataset.")
         else:
             description = self.description(client, projection)
+            description = replace(description, partitioned_by=partitioned_by(self, description))
             source = self.source(client, description, self._conversion(client, projection, attachments), max_pages)
             try:
-                summary = dataset.write(source, description, parts, attachments)
+                summary = dataset.write(source, description, parts, attachments, earlier)
             finally:
                 client.observer.pages_reread("lost", dataset.lost_pages)
             size = sum(file["bytes"] for file in summary["files"])
