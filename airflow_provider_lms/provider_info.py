@@ -62,7 +62,7 @@ def get_provider_info() -> dict[str, Any]:
                 "to_openlineage_converter": f"{_PACKAGE}.assets.convert_to_openlineage",
             }
         ],
-        "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
+        "extra-links": [f"{_PACKAGE}.links.course.CourseLink", f"{_PACKAGE}.links.dataset.DatasetLink"],
     }
 
 

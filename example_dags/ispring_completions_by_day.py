@@ -16,6 +16,7 @@ import pendulum
 from airflow.sdk import DAG, Asset, PartitionedAssetTimetable, task
 
 from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
+from airflow_provider_lms.retry_policy import LmsRetryPolicy
 from airflow_provider_lms.storage import read_records
 
 # The asset is the listing of the account that the connection names "acme" in its field "Account".
@@ -39,6 +40,8 @@ with DAG(
         partition_by="day",
         max_partitions="{{ params.max_partitions }}",
         outlets=[results],
+        retries=5,
+        retry_policy=LmsRetryPolicy(),  # waits as the LMS asks, and does not repeat what it has refused
     )
     # [END ispring_partitions]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
+from airflow_provider_lms.links.dataset import DatasetLink, console_url
 from airflow_provider_lms.operators.lineage import ListingResult, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
     Compression,
@@ -24,7 +25,7 @@ from airflow_provider_lms.operators.options import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
 
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.client import LmsClient
@@ -84,6 +85,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         before is kept.
     """
 
+    operator_extra_links: Sequence[BaseOperatorLink] = (DatasetLink(),)
     template_fields: Sequence[str] = (
         "output_path",
         "output_format",
@@ -192,7 +194,10 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         """Write the files that the records of a page name."""
 
     def push_link(self, client: C, context: Context) -> None:
-        """Let the UI lead to what was read, if the LMS tells its address."""
+        """Let the UI lead to what was read, if the LMS tells its address.
+
+        :param context: the task's.
+        """
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.
@@ -232,7 +237,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
-        from airflow_provider_lms.operators.partitions import earlier_dataset
+        from airflow_provider_lms.operators.output import earlier_dataset, part_options
 
         self._keep_iterators()
         self.check_parameters()
@@ -240,7 +245,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
         parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
-        parts = self._part_options()
+        parts = part_options(self)
         earlier = earlier_dataset(self)
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
@@ -265,6 +270,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
                     result = collect(islice(pages, max_pages), max_records)
                     client.observer.records_written(listing.name, len(result), 0)
                     self.lineage.result = replace(read, records=len(result))
+                    DatasetLink.push(context, lambda: None)
                     self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
                 else:
                     client.prefetch = max_pages is None
@@ -338,7 +344,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         context: Context,
     ) -> dict[str, Any]:
         from airflow_provider_lms.operators.outlets import update_outlets
-        from airflow_provider_lms.operators.partitions import partitioned_by
+        from airflow_provider_lms.operators.output import partitioned_by
         from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import folder
         from airflow_provider_lms.storage.manifest import TaskInstanceKey
@@ -360,6 +366,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
             size = sum(file["bytes"] for file in summary["files"])
             client.observer.records_written(description.resource, summary["records"], size)
         update_outlets(self.outlets, context, summary)
+        DatasetLink.push(context, lambda: console_url(directory))
         return summary
 
     def description(self, client: C, projection: Projection | None) -> Description:
@@ -380,16 +387,3 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
             seconds, trigger = pause
             self.log.info("%s %s for about %.0f s.", error, LEAVING, seconds)
             self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
-
-    def _part_options(self) -> PartOptions:
-        """How the dataset is to be written. Every parameter of it is checked."""
-        from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
-        from airflow_provider_lms.storage.formats import Format
-        from airflow_provider_lms.storage.parts import PartOptions
-
-        parse_choice("if_exists", self.if_exists, get_args(IfExists))
-        return PartOptions(
-            Format.chosen(self.output_format, self.compression),
-            parse_int("part_bytes", self.part_bytes),
-            parse_float("part_seconds", self.part_seconds, 1),
-        )

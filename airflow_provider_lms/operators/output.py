@@ -1,17 +1,33 @@
-"""The parameters about partitions, checked."""
+"""The parameters about a task's dataset, checked."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from airflow_provider_lms.lms.parameters import parse_choice, parse_int
+from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
+from airflow_provider_lms.operators.options import IfExists
 from airflow_provider_lms.storage.files import folder
+from airflow_provider_lms.storage.formats import Format
 from airflow_provider_lms.storage.partitions import EarlierDataset, Grain, PartitionedBy
+from airflow_provider_lms.storage.parts import PartOptions
 from airflow_provider_lms.tables.columns import Columns
 
 if TYPE_CHECKING:
     from airflow_provider_lms.operators.base import LmsExtractOperator
     from airflow_provider_lms.storage.dataset import Description
+
+
+def part_options(task: LmsExtractOperator) -> PartOptions:  # type: ignore[type-arg]
+    """How the dataset is to be written.
+
+    :raises ValueError: a parameter is invalid.
+    """
+    parse_choice("if_exists", task.if_exists, get_args(IfExists))
+    return PartOptions(
+        Format.chosen(task.output_format, task.compression),
+        parse_int("part_bytes", task.part_bytes),
+        parse_float("part_seconds", task.part_seconds, 1),
+    )
 
 
 def earlier_dataset(task: LmsExtractOperator) -> EarlierDataset | None:  # type: ignore[type-arg]
