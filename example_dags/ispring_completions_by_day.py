@@ -29,14 +29,14 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    params={"output_path": "file:///tmp/lms/completions", "max_partitions": 31},
+    params={"output": "file:///tmp/lms/completions", "max_partitions": 31},
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
     # [START ispring_partitions]
     read_results = ISpringCourseResultsOperator(
         task_id="read_results",
-        output_path="{{ params.output_path }}",
+        output_path="{{ params.output }}",
         partition_by="day",
         max_partitions="{{ params.max_partitions }}",
         outlets=[results],

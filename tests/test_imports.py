@@ -19,6 +19,7 @@ FLOORS = (
     "operators",
     "triggers",
     "hooks",
+    "report",
     "storage",
     "coordination",
     "lms",

@@ -258,3 +258,14 @@ def _month_before() -> datetime:
 
 def _day_before(world: World) -> date:
     return world.as_of - timedelta(days=1)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_report_example_makes_a_report_that_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    with Simulator(World(users=30)) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(lms.connection()))
+        _run("ispring_completion_report", tmp_path)
+        page = (tmp_path / "completion.html").read_text()
+        assert "By department" in page
+        assert not any(user.id in page or user.email in page for user in lms.ispring.users)

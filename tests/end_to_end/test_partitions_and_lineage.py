@@ -33,7 +33,7 @@ class Stage:
         self._events = events
 
     def read_results(self, **conf: object) -> dict[str, Any]:
-        run: dict[str, Any] = self.airflow.run(PRODUCER, {"output_path": f"file://{self.folder}", **conf})
+        run: dict[str, Any] = self.airflow.run(PRODUCER, {"output": f"file://{self.folder}", **conf})
         return run
 
     def days_run(self, count: int) -> list[str]:
