@@ -22,14 +22,12 @@ class Vendor:
     :param connection: its connection type.
     :param hook: the class path of its hook, which builds clients and readers.
     :param module: the name of its modules in ``operators/`` and ``sensors/``, and of its folder in ``lms/``.
-    :param product: the product in the provider's description, as a reST link.
     :param docs_url: the vendor's documentation.
     """
 
     connection: ConnectionType[Any]
     hook: str
     module: str
-    product: str
     docs_url: str
 
     @property
@@ -58,14 +56,12 @@ _ROWS = (
         connection=ISPRING_LEARN,
         hook="airflow_provider_lms.hooks.ispring.ISpringLearnHook",
         module="ispring",
-        product="`iSpring Learn <https://www.ispring.com/ispring-learn>`__",
         docs_url="https://ispringhelpdocs.com/ispring-learn",
     ),
     Vendor(
         connection=ZOHO_PEOPLE,
         hook="airflow_provider_lms.hooks.zoho_people.ZohoPeopleHook",
         module="zoho_people",
-        product="`Zoho People <https://www.zoho.com/people/>`__",
         docs_url="https://www.zoho.com/people/api/overview.html",
     ),
 )
