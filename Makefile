@@ -8,7 +8,7 @@ FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
+.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,11 @@ test-random: .venv/installed  ## try many random inputs: make test-random EXAMPL
 
 test-sdist: .venv/installed  ## run the fast tests from the unpacked source distribution
 	$(BIN)/python -m dev.sdist $(ARGS)
+
+dist: .venv/installed  ## build the wheel and the source distribution into dist/, and check them
+	rm -rf dist
+	$(BIN)/uv build --quiet
+	$(BIN)/twine check --strict dist/*
 
 lint: .venv/installed  ## check style, types and names
 	$(BIN)/ruff check $(CODE)

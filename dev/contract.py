@@ -17,7 +17,7 @@ from airflow_provider_lms.lms.listing.contract import Field, describe, fields_of
 from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.tables.columns import EXTRA, Columns
 from airflow_provider_lms.vendors import VENDORS, Vendor
-from dev import operations, overloads
+from dev import operations, overloads, registry
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"
@@ -36,6 +36,7 @@ def generate() -> Iterator[tuple[Path, str]]:
             yield SCHEMAS / vendor.conn_type / f"{listing.name}.json", json.dumps(schema, indent=2) + "\n"
         yield SCHEMAS / vendor.conn_type / "sources.yml", _dbt_sources(vendor, listings)
         yield TABLES / f"{vendor.conn_type}.md", _dictionary(vendor, listings)
+    yield registry.PATH, registry.content()
 
 
 def breaking_changes(released: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[str]:

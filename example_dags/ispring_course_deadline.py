@@ -1,8 +1,8 @@
 """Writes the results of a course in iSpring Learn to object storage, once 80 % of the learners have completed it.
 
 The sensor counts only learners who were enrolled in the month before the run. It waits in the triggerer, so it holds no
-worker slot. If the share is not reached before the timeout, or cannot be reached any more, the sensor and the extraction
-are skipped.
+worker slot. If the share is not reached before the timeout, or cannot be reached any more, the sensor and the
+extraction are skipped.
 
 Set the course in the environment variable ``LMS_COURSE_ID`` of the DAG processor. Without it the DAG has no schedule,
 and is triggered with a course. The connection ``ispring_learn_default`` points to a real account or to the simulator.
