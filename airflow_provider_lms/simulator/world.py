@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -256,6 +257,18 @@ class World:
             day_ids=days,
             participants=self.people[number::2],
         )
+
+    def enrolled(self, course: int) -> Sequence[int]:  # noqa: ARG002
+        """The learners of a course, by their numbers. Here that is everybody.
+
+        :param course: its number.
+        """
+        return range(self.users)
+
+    @property
+    def finished(self) -> Collection[tuple[int, int]]:
+        """Learners and courses, by their numbers, of which it is known that the learner has completed the course."""
+        return ()
 
     @cached_property
     def module_results(self) -> tuple[Result, ...]:
