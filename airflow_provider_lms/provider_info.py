@@ -54,6 +54,7 @@ def get_provider_info() -> dict[str, Any]:
             }
             for vendor in vendors
         ],
+        "cli": [f"{_PACKAGE}.command_line.commands.get_airflow_commands"],
         "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
     }
 

@@ -1,0 +1,122 @@
+"""What the command line shows: results on stdout, as a table or as JSON, and everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+_LONGEST_CELL = 200
+_notes = Console(stderr=True, markup=False, highlight=False)
+
+
+def show_note(text: str) -> None:
+    """Show a line on stderr."""
+    # By the console of the progress bar, which goes on below the line.
+    _notes.print(Text(_plain(text, lines=True)), soft_wrap=True)
+
+
+def show_line(text: str) -> None:
+    """Show a line on stdout."""
+    _stdout().print(Text(_plain(text)), soft_wrap=True)
+
+
+def show_json(value: Any) -> None:
+    """Show a value as JSON on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Show a table on stdout."""
+    _stdout().print(_table(columns, rows))
+
+
+def show_records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Show records as a table, or where it would not fit, each record as a block with a line for each value."""
+    console = _stdout()
+    table = _table(columns, ([record.get(name) for name in columns] for record in records))
+    if Measurement.get(console, console.options.update(max_width=100_000), table).maximum <= console.width:
+        console.print(table)
+        return
+    width = max(map(len, columns), default=0)
+    for number, record in enumerate(records, start=1):
+        console.print(Text(f"record {number}", style="bold"))
+        for name in columns:
+            if record.get(name) not in (None, ""):
+                console.print(Text(f"  {name:<{width}}  {_cell(record[name])}"), soft_wrap=True)
+
+
+class Steps(Protocol):
+    """Shows how far something has come."""
+
+    def __call__(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        """Show it.
+
+        :param text: what was done so far.
+        :param done: steps that are done; None if they are not known.
+        :param total: how many there are.
+        """
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Steps]:
+    """A progress bar on stderr. Nothing is shown where that is no terminal.
+
+    :param label: what is being done.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        console=_notes,
+        transient=True,
+        disable=not _notes.is_terminal,
+    )
+    with bar:
+        task: TaskID = bar.add_task(label, total=None, text="")
+
+        def show(text: str, done: int | None = None, total: int | None = None) -> None:
+            bar.update(task, text=text, completed=done or 0, total=total)
+
+        yield show
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(Text(name))
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _plain(text)
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."
+
+
+def _plain(text: str, *, lines: bool = False) -> str:
+    """The text without what could steer a terminal: an LMS, or whoever types a course's title, may send anything."""
+    return "".join(
+        each if each.isprintable() or (lines and each == "\n") else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
+def _stdout() -> Console:
+    return Console(markup=False, highlight=False)
