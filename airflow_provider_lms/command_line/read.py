@@ -17,7 +17,7 @@ from airflow_provider_lms.storage.progress_log import watched_by
 def run(arguments: argparse.Namespace) -> int:
     """Let the operator write the dataset, and show how far it has come.
 
-    After an interruption, the same command resumes where it stopped.
+    After an interruption, the same command resumes where it stopped, for an hour.
     """
     job = find_job(
         arguments,
@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(summary: Any) -> None:
     size = sum(file["bytes"] for file in summary["files"])
-    show_line(f"{summary['records']:,} records in {len(summary['files'])} files, {size:,} bytes: {summary['uri']}")
+    files = f"{len(summary['files'])} file{'' if len(summary['files']) == 1 else 's'}"
+    show_line(f"{summary['records']:,} records in {files}, {size:,} bytes: {summary['uri']}")
     show_line(f"manifest: {summary['manifest']}")
     if not summary["complete"]:
         show_line("The listing was not read to its end: --max-pages has ended it.")

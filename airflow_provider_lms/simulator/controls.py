@@ -72,7 +72,7 @@ class Controls:
             if course == state.id or course.casefold() == state.title.casefold()
         }
         if not completed:
-            raise ValueError(f"course: there is no course {course!r}. GET /_control lists the courses.")
+            raise ValueError(f"course: there is no course {course!r}. The status of the simulator lists them.")
         return completed
 
     def fail(self, status: int = 403, *, call: str | None = None, times: int = 1, lms: str | None = None) -> None:

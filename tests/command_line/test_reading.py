@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.storage import read_manifest, read_records
 from tests.command_line.conftest import Shell
 
@@ -144,6 +148,35 @@ def test_read_crawls_over_all_learners_and_types(lms: Simulator, shell: Shell, t
 
     assert rows("shell") == rows("operator")
     assert len(rows("shell")) == 40 * 2 * 4
+
+
+def test_read_resumes_after_an_interruption(lms: Simulator, shell: Shell, tmp_path: Path) -> None:
+    course = lms.zoho.courses[0].id
+    lms.zoho.limits.requests = 10_000
+    tests = re.compile(r"GET /api/v1/courses/\d+/learners/(\d+)/.*")
+    words = (
+        f"read entity_progress --lms zoho_people --filter course_id={course} --filter entity_types=1 --to {tmp_path}"
+    )
+
+    def learners() -> list[str]:
+        return [found[1] for each in lms.zoho.calls if (found := tests.fullmatch(each.call))]
+
+    with pytest.MonkeyPatch.context() as patch:
+        answer = lms.zoho.reply
+
+        def interrupt(request: Request) -> Reply | None:
+            if len(learners()) == 10:
+                os.kill(os.getpid(), signal.SIGINT)
+            return answer(request)
+
+        patch.setattr(lms.zoho, "reply", interrupt)
+        assert shell(words).code == 130
+    before = learners()
+    assert shell(words).code == 0
+    assert len(before) < 40
+    # The request that was interrupted is sent again, and the one that was prefetched.
+    assert len(learners()) <= 40 + 2
+    assert len(list(read_records(str(tmp_path)))) == 40 * 4
 
 
 def test_read_refuses_to_replace_a_dataset(lms: Simulator, shell: Shell, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_no_more_learners_complete_a_course_than_it_has(lms: Simulator) -> None:
 
 
 def test_an_unknown_course_is_refused(lms: Simulator) -> None:
-    message = "course: there is no course 'Diving'. GET /_control lists the courses."
+    message = "course: there is no course 'Diving'. The status of the simulator lists them."
     assert refusal(lms, "complete", course="Diving") == (400, message)
 
 
