@@ -6,7 +6,6 @@ from enum import IntEnum
 
 from airflow_provider_lms.lms.errors import REFUSALS, LmsError
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError
-from airflow_provider_lms.storage.manifest import DatasetConflict
 
 
 class ExitCode(IntEnum):
@@ -48,6 +47,8 @@ def message_of(error: BaseException) -> str:
     The errors of this package hold no secret and no body. Of an error that nobody expected that is not known, so only
     its type is named.
     """
+    from airflow_provider_lms.storage.manifest import DatasetConflict  # here, for it imports Airflow
+
     if isinstance(error, LmsError | CoordinationError | DatasetConflict | ValueError | OSError):
         return " ".join(str(error).split()) or type(error).__name__
     return (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -15,7 +16,47 @@ from rich.table import Table
 from rich.text import Text
 
 _LONGEST_CELL = 200
+_results: TextIO | None = None
+"""Where results go while stdout is kept for them; None is stdout itself."""
 _notes = Console(stderr=True, markup=False, highlight=False)
+
+
+@contextmanager
+def stdout_for_results(*, others_to_stderr: bool) -> Iterator[None]:
+    """Keep stdout for results, so that they can be piped. Airflow, too, writes its log there.
+
+    :param others_to_stderr: whether what else is written to stdout goes to stderr; otherwise nobody sees it.
+    """
+    global _results
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        others = sys.stderr if others_to_stderr else nowhere
+        try:
+            number = sys.stdout.fileno()
+        except (AttributeError, OSError):  # not a file, as in a test
+            _results = sys.stdout
+            try:
+                with redirect_stdout(others):
+                    yield
+            finally:
+                _results = None
+            return
+        # By its number, since Airflow's log may have been set up with this stream before.
+        sys.stdout.flush()
+        with os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors="replace") as _results:
+            os.dup2(others.fileno(), number)
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+                os.dup2(_results.fileno(), number)
+    _results = None
+
+
+def discard_results() -> None:
+    """Write no more results. Python would complain of a broken pipe once more when it closes the stream."""
+    if _results is not None:
+        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), _results.fileno())
 
 
 def show_note(text: str) -> None:
@@ -31,8 +72,9 @@ def show_line(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Show a value as JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+    stream = _results or sys.stdout
+    stream.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    stream.flush()
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -73,6 +115,9 @@ def progress(label: str) -> Iterator[Steps]:
 
     :param label: what is being done.
     """
+    if not _notes.is_terminal:
+        yield _show_nothing
+        return
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,7 +126,6 @@ def progress(label: str) -> Iterator[Steps]:
         TimeElapsedColumn(),
         console=_notes,
         transient=True,
-        disable=not _notes.is_terminal,
     )
     with bar:
         task: TaskID = bar.add_task(label, total=None, text="")
@@ -90,6 +134,10 @@ def progress(label: str) -> Iterator[Steps]:
             bar.update(task, text=text, completed=done or 0, total=total)
 
         yield show
+
+
+def _show_nothing(text: str, done: int | None = None, total: int | None = None) -> None:
+    """Progress where there is no terminal."""
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -119,4 +167,4 @@ def _plain(text: str, *, lines: bool = False) -> str:
 
 
 def _stdout() -> Console:
-    return Console(markup=False, highlight=False)
+    return Console(file=_results, markup=False, highlight=False)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
+from warnings import catch_warnings
 
 from airflow_provider_lms.command_line.exit_codes import ExitCode, exit_code_of, message_of
-from airflow_provider_lms.command_line.output import show_note
+from airflow_provider_lms.command_line.output import discard_results, show_note, stdout_for_results
 
 _PACKAGE = "airflow_provider_lms"
 
@@ -23,7 +22,9 @@ def guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Namesp
     :param run: the command; returns the exit code.
     :return: the exit code. Nothing is raised, whatever happens.
     """
-    with _logging(arguments.verbose):
+    verbose: bool = arguments.verbose
+    # Airflow and its libraries warn their own developers, whatever filters are set. What is recorded is not shown.
+    with _logging(verbose), stdout_for_results(others_to_stderr=verbose), catch_warnings(record=not verbose):
         return _guarded(run, arguments)
 
 
@@ -38,8 +39,7 @@ def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
     except BrokenPipeError:
-        # Whoever read the output, such as head, has enough of it. Python would complain once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_results()  # whoever read them, such as head, has enough of them
         return ExitCode.FAILED
     except Exception as error:  # a user of a shell is to see one line, and no traceback
         if arguments.verbose:

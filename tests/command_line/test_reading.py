@@ -84,6 +84,7 @@ def test_a_range_of_dates_has_a_start_and_an_end(lms: Simulator, shell: Shell) -
     assert shell(f"count active_users --lms ispring_learn {words}").code == 0
     (request,) = [each for each in lms.ispring.requests if each.call == "GET /report/active-users-by-period"]
     assert request.first("activityDate[startDate]") == "2020-01-01T00:00:00Z"
+    assert request.first("activityDate[endDate]") == "2020-01-02T00:00:00Z"
 
 
 def test_children_are_read_for_the_parents_that_are_named(lms: Simulator, shell: Shell) -> None:
