@@ -6,10 +6,14 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_lms.command_line import read
+from airflow_provider_lms.command_line.output import Steps
 from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleEntityProgressOperator
 from airflow_provider_lms.simulator import Simulator, faults
@@ -178,6 +182,25 @@ def test_read_resumes_after_an_interruption(lms: Simulator, shell: Shell, tmp_pa
     # The request that was interrupted is sent again, and the one that was prefetched.
     assert len(learners()) <= 40 + 2
     assert len(list(read_records(str(tmp_path)))) == 40 * 4
+
+
+def test_read_tells_how_far_it_has_come(
+    lms: Simulator, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int | None, int | None]] = []
+
+    @contextmanager
+    def record(_: str) -> Iterator[Steps]:
+        yield lambda text, done=None, total=None: told.append((text, done, total))
+
+    monkeypatch.setattr(read, "progress", record)
+    lms.zoho.limits.requests = 10_000
+    words = f"--filter course_id={lms.zoho.courses[0].id} --filter entity_types=1"
+    shell(f"read entity_progress --lms zoho_people {words} --to {tmp_path}/crawl")
+    assert (told[0], told[-1], len(told)) == (("4 records", 1, 40), ("160 records", 40, 40), 40)
+    told.clear()
+    shell(f"read employees --lms zoho_people --to {tmp_path}/pages")
+    assert told == [("40 records", 1, None), ("40 records", 2, None)]
 
 
 def test_read_refuses_to_replace_a_dataset(lms: Simulator, shell: Shell, tmp_path: Path) -> None:
