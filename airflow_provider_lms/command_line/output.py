@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
@@ -50,13 +50,6 @@ def stdout_for_results(*, others_to_stderr: bool) -> Iterator[None]:
                 sys.stdout.flush()
                 os.dup2(_results.fileno(), number)
     _results = None
-
-
-def discard_results() -> None:
-    """Write no more results. Python would complain of a broken pipe once more when it closes the stream."""
-    if _results is not None:
-        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
-            os.dup2(nowhere.fileno(), _results.fileno())
 
 
 def show_note(text: str) -> None:

@@ -11,7 +11,7 @@ from typing import NoReturn
 from warnings import catch_warnings
 
 from airflow_provider_lms.command_line.exit_codes import ExitCode, exit_code_of, message_of
-from airflow_provider_lms.command_line.output import discard_results, show_note, stdout_for_results
+from airflow_provider_lms.command_line.output import show_note, stdout_for_results
 
 _PACKAGE = "airflow_provider_lms"
 
@@ -39,8 +39,7 @@ def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
     except BrokenPipeError:
-        discard_results()  # whoever read them, such as head, has enough of them
-        return ExitCode.FAILED
+        return ExitCode.FAILED  # whoever reads the results, such as head, has enough of them
     except Exception as error:  # a user of a shell is to see one line, and no traceback
         if arguments.verbose:
             logging.getLogger(_PACKAGE).exception("The command failed.")
