@@ -6,7 +6,7 @@ appear, and the simulator makes up the rest.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -139,13 +139,13 @@ class RecordedWorld(World):
         return {course.id: number for number, course in enumerate(self.catalog)}
 
     @cached_property
-    def _enrolled(self) -> Mapping[int, Sequence[int]]:
-        found: dict[int, dict[int, None]] = {}
+    def _enrolled(self) -> Mapping[int, Set[int]]:
+        found: dict[int, set[int]] = {}
         for row in self.recorded:
-            found.setdefault(self._numbers[row.course_id], {})[row.learner] = None
-        return {course: sorted(learners) for course, learners in found.items()}
+            found.setdefault(self._numbers[row.course_id], set()).add(row.learner)
+        return found
 
-    def enrolled(self, course: int) -> Sequence[int]:
+    def enrolled(self, course: int) -> Set[int]:
         return self._enrolled[course]
 
     @property

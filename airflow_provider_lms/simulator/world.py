@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -258,12 +258,20 @@ class World:
             participants=self.people[number::2],
         )
 
-    def enrolled(self, course: int) -> Sequence[int]:  # noqa: ARG002
-        """The learners of a course, by their numbers. Here that is everybody.
+    def enrolled(self, course: int) -> Set[int] | None:  # noqa: ARG002
+        """The learners of a course, by their numbers; None is everybody.
 
         :param course: its number.
         """
-        return range(self.users)
+        return None
+
+    def enrollments(self, course: int) -> int:
+        """How many learners a course has.
+
+        :param course: its number.
+        """
+        enrolled = self.enrolled(course)
+        return self.users if enrolled is None else len(enrolled)
 
     @property
     def finished(self) -> Collection[tuple[int, int]]:

@@ -101,7 +101,7 @@ class ZohoWorld:
                         id=zoho_id(2, number * 10 + position),
                         name=f"Batch {position + 1}",
                         course_id=zoho_id(1, number),
-                        learners=len(self._world.enrolled(number)[position::_BATCHES]),
+                        learners=len(range(position, self._world.enrollments(number), _BATCHES)),
                     )
                     for position in range(_BATCHES if number % 2 else 0)
                 ),
@@ -114,15 +114,18 @@ class ZohoWorld:
         return tuple(Learner(zoho_id(3, number), number) for number in range(self._world.users))
 
     @cached_property
-    def _enrolled(self) -> list[tuple[Learner, ...]]:
-        """The learners of each course, by its number."""
-        return [
-            tuple(self.everyone[number] for number in self._world.enrolled(course.number)) for course in self.courses
-        ]
+    def _some(self) -> dict[int, tuple[Learner, ...]]:
+        """The learners of courses that not everybody is in, by the number of the course."""
+        enrolled = {course.number: self._world.enrolled(course.number) for course in self.courses}
+        return {
+            number: tuple(each for each in self.everyone if each.number in learners)
+            for number, learners in enrolled.items()
+            if learners is not None
+        }
 
     def learners(self, course: Course, batch: Batch | None) -> Sequence[Learner]:
         """The learners of a self-paced course, or of a batch."""
-        enrolled = self._enrolled[course.number]
+        enrolled = self._some.get(course.number, self.everyone)
         return enrolled if batch is None else enrolled[course.batches.index(batch) :: len(course.batches)]
 
     def modules(self, course: Course) -> list[dict[str, Any]]:
