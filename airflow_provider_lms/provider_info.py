@@ -63,6 +63,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"{_PACKAGE}.links.course.CourseLink", f"{_PACKAGE}.links.dataset.DatasetLink"],
+        "cli": [f"{_PACKAGE}.command_line.commands.get_airflow_commands"],
     }
 
 

@@ -30,7 +30,8 @@ def content() -> str:
     for kind, ending in _ENDINGS.items():
         modules = dict.fromkeys(module for entry in info[kind] for module in entry["python-modules"])
         found[kind] = [each for module in modules for each in _classes(module, ending)]
-    return yaml.safe_dump(found, sort_keys=False, width=120, allow_unicode=True)
+    text: str = yaml.safe_dump(found, sort_keys=False, width=120, allow_unicode=True)
+    return text
 
 
 def _classes(module: str, ending: str) -> Iterator[dict[str, str]]:
