@@ -20,6 +20,8 @@ class IdFilter:
         list can be split over several requests, and a row with another id shows that the LMS ignored the filter.
     :param single: whether the LMS takes only one id.
     :param personal: whether a value alone identifies a person, such as an e-mail address.
+    :param titled: whether people know by a title what the ids stand for, such as courses. A text with spaces is refused
+        as a title; the LMS would only say that a parameter is wrong.
     """
 
     name: str
@@ -27,6 +29,7 @@ class IdFilter:
     row: str | None = None
     single: bool = False
     personal: bool = False
+    titled: bool = False
 
     def pairs(self, value: object) -> Pairs:
         """The query parameters.
@@ -35,8 +38,7 @@ class IdFilter:
         """
         found = (parse_id(self.name, value),) if self.single else parse_ids(self.name, value) or ()
         for item in found:
-            # The LMS would only say that a parameter is wrong.
-            if not self.personal and any(character.isspace() for character in item):
+            if self.titled and any(character.isspace() for character in item):
                 raise ValueError(f"{self.name}: {item!r} is a name, not an id. Ids have no spaces; listings tell them.")
         return tuple((self.param, item) for item in found)
 
