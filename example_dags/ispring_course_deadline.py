@@ -30,6 +30,7 @@ with DAG(
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
+    # [START ispring_course_completion]
     completed = ISpringCourseCompletionSensor(
         task_id="completed",
         course_id="{{ params.course_id }}",
@@ -44,7 +45,9 @@ with DAG(
         soft_fail=True,
         deferrable=True,
     )
+    # [END ispring_course_completion]
 
+    # [START ispring_course_results]
     results = ISpringCourseResultsOperator(
         task_id="results",
         course_ids="{{ params.course_id }}",
@@ -52,5 +55,6 @@ with DAG(
         access_date_end="{{ data_interval_end }}",
         output_path="{{ params.output }}/{{ data_interval_start | ds }}/course={{ params.course_id }}",
     )
+    # [END ispring_course_results]
 
     completed >> results

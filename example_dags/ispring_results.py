@@ -28,8 +28,11 @@ with DAG(
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
+    # [START ispring_courses]
     courses = ISpringCoursesOperator(task_id="courses")
+    # [END ispring_courses]
 
+    # [START ispring_module_results]
     results = ISpringModuleResultsOperator.partial(
         task_id="module_results",
         completion_date_start="{{ data_interval_start }}",
@@ -38,6 +41,7 @@ with DAG(
         map_index_template="{{ task.course_ids }}",
         max_active_tis_per_dagrun=4,
     ).expand(course_ids=courses.output.map(lambda course: course["contentItemId"]))
+    # [END ispring_module_results]
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, int]:

@@ -54,6 +54,7 @@ with DAG(
 ) as dag:
     courses = ZohoPeopleCoursesOperator(task_id="courses")
 
+    # [START zoho_people_entity_progress]
     progress = ZohoPeopleEntityProgressOperator.partial(
         task_id="entity_progress",
         entity_types="{{ params.entity_types | tojson }}",
@@ -64,6 +65,7 @@ with DAG(
         # All tasks share one rate limit: more of them at once would be no faster.
         max_active_tis_per_dagrun=2,
     ).expand(course_id=courses.output.map(lambda course: course["courseId"]))
+    # [END zoho_people_entity_progress]
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
