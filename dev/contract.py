@@ -138,7 +138,7 @@ def _dictionary(vendor: Vendor, listings: Mapping[str, Listing[Any]]) -> str:
 
 
 def _diagram(listings: Mapping[str, Listing[Any]]) -> Iterator[str]:
-    yield from ("## How they belong together", "", "```mermaid", "erDiagram")
+    yield from ("## How they belong together", "", "```mermaid", "erDiagram", "    direction LR")
     for listing in listings.values():
         for field in fields_of(listing.record):
             if (target := _target(field, listings)) is not None:

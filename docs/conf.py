@@ -19,7 +19,6 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-lms-docs-
 MERMAID = Path(__file__).parent.parent / ".venv-docs/node_modules/mermaid/dist/mermaid.min.js"
 
 project = "airflow-provider-lms"
-author = "the contributors"
 version = release = __version__
 language = "en"
 html_title = f"{project} {release}"
@@ -37,6 +36,9 @@ html_static_path = ["_static", str(MERMAID)]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b6bcb", "color-brand-content": "#0b6bcb"},
     "dark_css_variables": {"color-brand-primary": "#7ab8ff", "color-brand-content": "#7ab8ff"},
@@ -44,6 +46,7 @@ html_theme_options = {
 }
 copybutton_exclude = ".linenos, .gp, .go"
 
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"

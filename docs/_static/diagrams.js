@@ -10,7 +10,7 @@
   }
 
   async function draw() {
-    mermaid.initialize({ startOnLoad: false, theme: isDark() ? "dark" : "neutral", er: { useMaxWidth: false } });
+    mermaid.initialize({ startOnLoad: false, theme: isDark() ? "dark" : "neutral", er: { useMaxWidth: false, nodeSpacing: 16, rankSpacing: 70, minEntityHeight: 24, minEntityWidth: 60, entityPadding: 6, fontSize: 12 }, themeVariables: { fontSize: "12px" } });
     diagrams.forEach((each, number) => {
       each.removeAttribute("data-processed");
       each.textContent = sources[number];
