@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_provider_lms.hooks.base import NO_RETRIES, ClientOptions
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
@@ -22,13 +26,38 @@ WAITING, WATCHING = (
     re.findall(r"^```python\n(.*?)^```", (README.parent / "docs" / "wait" / page).read_text(), re.DOTALL | re.MULTILINE)
     for page in ("waiting.md", "events.md")
 )
-DAG, CALLING, READING, TESTING = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE)
+BY_HAND, OPERATOR, DAG, CALLING, READING, TESTING = re.findall(
+    r"^```python\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE
+)
 
 
 def _run(code: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     names: dict[str, Any] = {**(given or {})}
     exec(code, names)
     return names
+
+
+def test_what_is_written_by_hand_reads_the_same_rows(lms: Simulator) -> None:
+    given = {
+        "requests": requests,
+        "json": json,
+        "HOST": lms.url,
+        "CLIENT_ID": lms.ispring.client_id,
+        "CLIENT_SECRET": lms.ispring.client_secret,
+    }
+    written = io.StringIO()
+    end = datetime.now(UTC).strftime("%Y-%m-%dT00:00:00Z")
+    _run(BY_HAND, given)["completions"]("2026-01-01T00:00:00Z", end, written)
+    assert lms.ispring.count("GET /learners/modules/results") == 1
+    operator = eval(OPERATOR, {"ISpringModuleResultsOperator": ISpringModuleResultsOperator})
+    operator.completion_date_start, operator.completion_date_end = "2026-01-01T00:00:00Z", end
+    operator.output_path = operator.compression = None
+    rows = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert rows
+    key = ("userId", "courseId", "moduleId", "enrollmentId")
+    assert [[row[name] for name in key] for row in rows] == [
+        [row[name] for name in key] for row in operator.execute({})
+    ]
 
 
 def test_the_dag_can_be_imported() -> None:
