@@ -45,21 +45,11 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(file), f"{page.name} links to #{anchor} of {file.name}"
 
 
-def test_every_page_can_be_reached_from_the_first_one() -> None:
-    first = ROOT / "docs" / "index.md"
-    listed = {
-        (first.parent / line).with_suffix(".md")
-        for block in re.findall(r"```{toctree}\n(.*?)```", first.read_text(), re.DOTALL)
-        for line in block.splitlines()
-        if line and not line.startswith(":") and "*" not in line
-    }
-    assert all(page.exists() for page in listed)
-    found, left = set(), [first, *listed]
-    while left:
-        page = left.pop()
-        if page not in found and page.suffix == ".md":
-            found.add(page)
-            left += [file for file, _ in links(page)]
-    # The site lists pages in the folder of the first page by itself.
-    missing = [page for page in PAGES if page.parent not in (ROOT, first.parent) and page not in found]
-    assert missing == []
+def test_every_page_is_in_the_table_of_contents() -> None:
+    docs = ROOT / "docs"
+    listed = {docs / "index.md"}
+    for page in docs.glob("**/*.md"):
+        for block in re.findall(r"^```{toctree}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            names = [line for line in block.splitlines() if line and not line.startswith(":")]
+            listed |= {each for name in names for each in page.parent.glob(f"{name}.md")}
+    assert {*docs.glob("**/*.md")} - listed == set()
