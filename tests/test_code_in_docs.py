@@ -102,9 +102,10 @@ def test_the_tutorial_leads_to_a_green_dag_and_a_passing_test(tmp_path: Path) ->
             script.append(code.replace("simulator >", f"simulator --port {port} >"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    (tmp_path / "clone").mkdir()
     command = ["bash", "-e", "-u", "-o", "pipefail", "-c", "\n".join(script)]
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280, check=False
+        command, cwd=tmp_path / "clone", env=environment, capture_output=True, text=True, timeout=280, check=False
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed[-4_000:]
