@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_lms import __version__
+from airflow_provider_lms.assets import scheme_of
 from airflow_provider_lms.vendors import VENDORS
 
 _PACKAGE = "airflow_provider_lms"
@@ -54,7 +55,14 @@ def get_provider_info() -> dict[str, Any]:
             }
             for vendor in vendors
         ],
-        "extra-links": [f"{_PACKAGE}.links.course.CourseLink"],
+        "asset-uris": [
+            {
+                "schemes": [scheme_of(vendor.conn_type) for vendor in vendors],
+                "handler": f"{_PACKAGE}.assets.sanitize_uri",
+                "to_openlineage_converter": f"{_PACKAGE}.assets.convert_to_openlineage",
+            }
+        ],
+        "extra-links": [f"{_PACKAGE}.links.course.CourseLink", f"{_PACKAGE}.links.dataset.DatasetLink"],
     }
 
 

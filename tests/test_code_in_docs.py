@@ -90,6 +90,7 @@ def test_the_faults_that_the_docs_list_exist(lms: Simulator) -> None:
 def test_the_tutorial_leads_to_a_green_dag_and_a_passing_test(tmp_path: Path) -> None:
     pytest.importorskip("airflow.sdk")
     pytest.importorskip("duckdb")
+    pytest.importorskip("matplotlib")
     (port,) = free_ports(1)
     text = TUTORIAL.read_text()
     assert "pip install" in blocks("start/tutorial.md", "bash")[0]
@@ -116,6 +117,8 @@ def test_the_tutorial_leads_to_a_green_dag_and_a_passing_test(tmp_path: Path) ->
     (seen,) = re.findall(r"^```text\n(\d+ of .*?)\n```", text, re.MULTILINE)
     assert seen in printed
     assert "1 passed" in printed
+    assert "'learners': 40" in printed
+    assert "<html" in (tmp_path / "lms-tutorial" / "completion.html").read_text()
 
 
 def _blocks_in_order(text: str) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_what_an_example_shows_is_there() -> None:
             code = (page.parent / path).read_text()
             assert f"# [START {start}]\n" in code
             assert f"# [END {end}]\n" in code
+
+
+def test_every_extra_and_every_example_is_listed() -> None:
+    extras = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (table,) = re.findall(r"^\| extra \|.*?\n\n", (DOCS / "start" / "index.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert extras.keys() <= {*re.findall(r"`(\w+)`", table)}
+    page = (DOCS / "extract" / "operators.md").read_text()
+    for example in (DOCS.parent / "example_dags").glob("*.py"):
+        assert f"../../example_dags/{example.name}" in page
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.conn_type)

@@ -97,6 +97,11 @@ class LmsSettings:
         "A random text of 16 characters or more: the key of hash_columns. A new one makes new hashes.",
         secret=True,
     )
+    account: str | None = extra(
+        "Account",
+        "A lasting name for the account in asset URIs and lineage, such as acme-training. When empty, a digest of host "
+        "and client ID.",
+    )
     allow_http: bool = extra(
         "Allow plain HTTP",
         "Send credentials unencrypted to a host that is not this machine. For test servers only.",

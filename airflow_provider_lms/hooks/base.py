@@ -7,15 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
+from airflow_provider_lms.assets import account_name, asset_root
 from airflow_provider_lms.connections.form import ConnectionType, FormField, LmsSettings
 from airflow_provider_lms.coordination import Owner, SharedRateLimiter, SharedTokens
 from airflow_provider_lms.hooks.connection import PlainConnection, in_connection
 from airflow_provider_lms.hooks.coordination import host_store, shared_store, single_host_warning
+from airflow_provider_lms.hooks.lineage import report_read
 from airflow_provider_lms.hooks.observer import no_observer, task_observer, triggerer_observer
 from airflow_provider_lms.hooks.owner import TRIGGERER, current_owner
 from airflow_provider_lms.hooks.urls import host_of
@@ -58,6 +60,7 @@ class ClientOptions:
     :param reservation: of a task that gives its worker slot back where it would have to wait; None waits.
     :param owner: by which name :meth:`LmsHook.holders` shows the client; None is the task that runs, if one does.
     :param make_observer: what reports the client's requests, given the connection's type and id.
+    :param on_read: told the asset URI of each listing that is read; None tells Airflow's hook lineage.
 
     Example::
 
@@ -73,11 +76,16 @@ class ClientOptions:
     reservation: Reservation | None = None
     owner: Owner | None = None
     make_observer: Callable[[str, str], Observer] = task_observer
+    on_read: Callable[[str], None] | None = None
 
 
 NO_RETRIES = RetryPolicy(max_wait=0.0)
 FORM_OPTIONS = ClientOptions(
-    retry=NO_RETRIES, max_timeout=_FORM_TIMEOUT, bypass_token_cache=True, make_observer=no_observer
+    retry=NO_RETRIES,
+    max_timeout=_FORM_TIMEOUT,
+    bypass_token_cache=True,
+    make_observer=no_observer,
+    on_read=lambda _: None,
 )
 """For the Test button: a short call that proves the credentials. Airflow gives the connection of each test a random id,
 and each id would get metrics of its own."""
@@ -87,6 +95,7 @@ TRIGGER_OPTIONS = ClientOptions(
     on_token=lambda _: None,
     owner=TRIGGERER,
     make_observer=triggerer_observer,
+    on_read=lambda _: None,
 )
 """For a trigger, whose client works in threads. A thread must not call Airflow, not even to mask a token; nothing logs
 one. Waiting is up to the event loop, so that no thread is held."""
@@ -168,6 +177,18 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         with closing(self.client()) as client:
             client.lift_lock()
 
+    def asset_uri(self, listing: str) -> str:
+        """The identity of a listing of the account, for assets and lineage, such as ``ispring-learn://acme/courses``.
+
+        :param listing: its name, as in the data dictionary.
+
+        Example::
+
+            print(ISpringLearnHook("ispring_learn_default").asset_uri("module_results"))
+        """
+        with closing(self.client()) as client:
+            return client.asset_uri(listing)
+
     def holders(self) -> list[dict[str, Any]]:
         """Who has requests to the account in flight, and then who is in its queue, in the queue's order.
 
@@ -211,6 +232,9 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         client = self.build_client(connection, settings, options)
         client.hash_secret = settings.hash_secret
         client.parallel_requests = settings.parallel_requests
+        account = account_name(settings.account, host_of(client.base_url), connection.credentials[0])
+        client.asset_root = asset_root(self.conn_type, account)
+        client.on_read = options.on_read or partial(report_read, self)
         return client
 
     def _transport(

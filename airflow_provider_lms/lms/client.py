@@ -41,7 +41,8 @@ class LmsClient(ABC):
     too many where a listing is not read to its end.
 
     ``hash_secret`` is the connection's key for hashed columns, and ``parallel_requests`` the most requests that one
-    reading may have in flight.
+    reading may have in flight. ``asset_root`` is the account as the beginning of a URI, such as
+    ``ispring-learn://acme``. ``on_read`` is told the asset URI of each listing that is read, once.
     """
 
     listings: ClassVar[Mapping[str, Listing[Any]]]
@@ -51,6 +52,8 @@ class LmsClient(ABC):
         self.prefetch = False
         self.hash_secret: str | None = None
         self.parallel_requests = 1
+        self.asset_root = ""
+        self.on_read: Callable[[str], None] = lambda _: None
         self._transport = transport
         self._page_size = page_size
         self._decoders: dict[str, PageDecoder[Any]] = {}
@@ -64,6 +67,13 @@ class LmsClient(ABC):
     def limits(self) -> RateLimits:
         """The account's request limits."""
         return self._transport.rate_limiter.limits
+
+    def asset_uri(self, listing: str) -> str:
+        """The identity of a listing of this account, for assets and lineage.
+
+        :param listing: its name.
+        """
+        return f"{self.asset_root}/{listing}"
 
     @overload
     def read(
@@ -302,6 +312,8 @@ class LmsClient(ABC):
 
     def _decoder(self, listing: Listing[R]) -> PageDecoder[R]:
         # One for all readings of a listing: what one page teaches it of new fields holds for the next.
+        if listing.name not in self._decoders:
+            self.on_read(self.asset_uri(listing.name))
         return self._decoders.setdefault(listing.name, PageDecoder(listing))
 
 

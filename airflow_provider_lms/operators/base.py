@@ -6,15 +6,17 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
+from airflow_provider_lms.links.dataset import DatasetLink, console_url
+from airflow_provider_lms.operators.lineage import ListingResult, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
     Compression,
+    Grain,
     IfExists,
     Names,
     OutputFormat,
@@ -23,7 +25,7 @@ from airflow_provider_lms.operators.options import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context, ObjectStoragePath
 
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.client import LmsClient
@@ -34,13 +36,14 @@ if TYPE_CHECKING:
     from airflow_provider_lms.operators.waiting import Waiting
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
+    from airflow_provider_lms.storage.partitions import EarlierDataset
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.storage.source import Source
 
 C = TypeVar("C", bound="LmsClient")
 
 
-class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
+class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
     """Base of the operators that read one listing of an LMS.
 
     :param output_path: the folder of the dataset: a path, a URL (``s3://conn_id@bucket/folder``) or an
@@ -72,8 +75,17 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves requests, and comes
         back for them. The part so far is closed, and the task resumes from there.
         ``execution_timeout`` starts again at each resume. The default is Airflow's ``[operators] default_deferrable``.
+    :param partition_by: with an ``output_path``, ``day`` or ``month`` finds out which days or months have other rows
+        than in the dataset before. The events of outlet assets get these as partitions (Airflow 3.3 and newer), so
+        that downstream DAGs run for them alone.
+    :param partition_column: the column with the date, in UTC; None is that of the watermark, such as
+        ``completionDate``. Rows without a date belong to no partition.
+    :param compare_to: the folder of the dataset to compare with (templated); None is the one in ``output_path``.
+    :param max_partitions: how many partitions may have changed (templated). With more the task fails, and the dataset
+        before is kept.
     """
 
+    operator_extra_links: Sequence[BaseOperatorLink] = (DatasetLink(),)
     template_fields: Sequence[str] = (
         "output_path",
         "output_format",
@@ -81,6 +93,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         "columns",
         "drop_columns",
         "hash_columns",
+        "compare_to",
+        "max_partitions",
     )
 
     def __init__(
@@ -101,6 +115,10 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         parallel_requests: int = 1,
         max_wait: float = 900.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        partition_by: Grain | None = None,
+        partition_column: str | None = None,
+        compare_to: str | ObjectStoragePath | None = None,
+        max_partitions: int | str = 31,
         **task: Unpack[TaskOptions],
     ) -> None:
         super().__init__(**task)
@@ -119,6 +137,11 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         self.parallel_requests = parallel_requests
         self.max_wait = max_wait
         self.deferrable = deferrable
+        self.partition_by = partition_by
+        self.partition_column = partition_column
+        self.compare_to = compare_to
+        self.max_partitions = max_partitions
+        self.lineage = TaskLineage()
 
     @abstractmethod
     def connect(self, options: ClientOptions) -> C:
@@ -171,7 +194,10 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         """Write the files that the records of a page name."""
 
     def push_link(self, client: C, context: Context) -> None:
-        """Let the UI lead to what was read, if the LMS tells its address."""
+        """Let the UI lead to what was read, if the LMS tells its address.
+
+        :param context: the task's.
+        """
 
     def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """Read the listing.
@@ -179,7 +205,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         :return: without ``output_path`` the records as plain dicts; otherwise the dataset's summary: ``uri``,
             ``manifest``, ``files`` (each with ``uri``, ``records``, ``bytes``, ``sha256``), ``records``, ``pages``,
             ``format``, ``resource``, ``watermark``, ``complete``, ``consistent``, ``new_fields``, ``carried``,
-            ``started_at``, ``finished_at``.
+            ``schema_version``, ``changed_partitions`` (None without ``partition_by``), ``started_at``, ``finished_at``.
         :raises ValueError: a parameter is invalid; it is named.
         :raises DatasetConflict: the folder holds a dataset that must not be replaced. Or other tasks have committed to
             it twice while this task was writing; their dataset is kept.
@@ -211,6 +237,7 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
+        from airflow_provider_lms.operators.output import earlier_dataset, part_options
 
         self._keep_iterators()
         self.check_parameters()
@@ -218,13 +245,14 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
         parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
-        parts = self._part_options()
+        parts = part_options(self)
+        earlier = earlier_dataset(self)
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
-        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait))
+        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait), on_read=self.lineage.add)
         if can_defer:
-            options = ClientOptions(retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
+            options = replace(options, retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
         with closing(self.connect(options)) as client, self._killable():
             waiting.report(client.observer)
             try:
@@ -232,6 +260,8 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
                 projection = (
                     choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
                 )
+                read = ListingResult(client.asset_uri(listing.name), listing, projection)
+                self.lineage.result = read
                 result: list[dict[str, Any]] | dict[str, Any]
                 if self.output_path is None:
                     from airflow_provider_lms.storage.xcom import collect
@@ -239,10 +269,13 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
                     pages = map(self._conversion(client, projection), self.read(client, None))
                     result = collect(islice(pages, max_pages), max_records)
                     client.observer.records_written(listing.name, len(result), 0)
+                    self.lineage.result = replace(read, records=len(result))
+                    DatasetLink.push(context, lambda: None)
                     self.log.info("Read %s records of %s.", f"{len(result):,}", listing.name)
                 else:
                     client.prefetch = max_pages is None
-                    result = self._write(client, parts, projection, max_pages, context)
+                    result = self._write(client, parts, projection, max_pages, earlier, context)
+                    self.lineage.result = replace(read, records=result["records"] - result["carried"], summary=result)
                 self.push_link(client, context)
                 return result
             except (LmsError, CoordinationError) as error:
@@ -302,9 +335,16 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
         return SplitListing(pages, reading.splitter, SplitReader(client, self.parallel_requests, convert))
 
     def _write(
-        self, client: C, parts: PartOptions, projection: Projection | None, max_pages: int | None, context: Context
+        self,
+        client: C,
+        parts: PartOptions,
+        projection: Projection | None,
+        max_pages: int | None,
+        earlier: EarlierDataset | None,
+        context: Context,
     ) -> dict[str, Any]:
         from airflow_provider_lms.operators.outlets import update_outlets
+        from airflow_provider_lms.operators.output import partitioned_by
         from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import folder
         from airflow_provider_lms.storage.manifest import TaskInstanceKey
@@ -317,14 +357,16 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             self.log.info("An earlier attempt of this task instance has already written the dataset.")
         else:
             description = self.description(client, projection)
+            description = replace(description, partitioned_by=partitioned_by(self, description))
             source = self.source(client, description, self._conversion(client, projection, attachments), max_pages)
             try:
-                summary = dataset.write(source, description, parts, attachments)
+                summary = dataset.write(source, description, parts, attachments, earlier)
             finally:
                 client.observer.pages_reread("lost", dataset.lost_pages)
             size = sum(file["bytes"] for file in summary["files"])
             client.observer.records_written(description.resource, summary["records"], size)
         update_outlets(self.outlets, context, summary)
+        DatasetLink.push(context, lambda: console_url(directory))
         return summary
 
     def description(self, client: C, projection: Projection | None) -> Description:
@@ -332,36 +374,9 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
 
         :param projection: what is done to its columns, if anything is.
         """
-        from airflow_provider_lms.lms.listing.filters import IdFilter
-        from airflow_provider_lms.operators.subject import describe_subject
-        from airflow_provider_lms.storage.dataset import Description
+        from airflow_provider_lms.operators.description import describe
 
-        listing, parameters = self.declaration(), self.query()
-        query = {name: _to_json(value) for name, value in parameters.items() if value is not None}
-        whole = Description(
-            resource=listing.name,
-            record=listing.record,
-            primary_key=listing.key,
-            watermark=listing.record.watermark,
-            schema_version=listing.version,
-            host=client.base_url,
-            query=query,
-            # Keys of splits and continuations stand for people by these credentials, so with others they mean nobody.
-            details=[client.disguise("credentials")],
-            subject=describe_subject(listing, parameters),
-        )
-        if projection is None:
-            return whole
-        personal = {each.name for each in listing.filters if isinstance(each, IdFilter) and each.personal}
-        return replace(
-            whole,
-            record=projection.record,
-            primary_key=listing.key if projection.has(*listing.key) else (),
-            watermark=whole.watermark if projection.keeps(whole.watermark) else None,
-            query=projection.redact(query, personal),
-            details=[whole.details, query, projection.choice, projection.key_id],
-            hash_key_id=projection.key_id,
-        )
+        return describe(client, self.declaration(), self.query(), projection)
 
     def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
         """Give the worker slot back, unless there is nothing left to wait for."""
@@ -372,25 +387,3 @@ class LmsExtractOperator(Killable, BaseOperator, Generic[C]):
             seconds, trigger = pause
             self.log.info("%s %s for about %.0f s.", error, LEAVING, seconds)
             self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
-
-    def _part_options(self) -> PartOptions:
-        """How the dataset is to be written. Every parameter of it is checked."""
-        from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
-        from airflow_provider_lms.storage.formats import Format
-        from airflow_provider_lms.storage.parts import PartOptions
-
-        parse_choice("if_exists", self.if_exists, get_args(IfExists))
-        return PartOptions(
-            Format.chosen(self.output_format, self.compression),
-            parse_int("part_bytes", self.part_bytes),
-            parse_float("part_seconds", self.part_seconds, 1),
-        )
-
-
-def _to_json(value: Any) -> Any:
-    """A parameter as the manifest's JSON can hold it."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_to_json(item) for item in value]
-    return value

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 OutputFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
 IfExists: TypeAlias = Literal["replace", "fail"]
+Grain: TypeAlias = Literal["day", "month"]
 SchemaContract: TypeAlias = Literal["evolve", "freeze"]
 Names: TypeAlias = Sequence[str] | str | None
 
@@ -100,3 +101,7 @@ class ExtractOptions(TaskOptions, total=False):
     parallel_requests: int
     max_wait: float
     deferrable: bool
+    partition_by: Grain | None
+    partition_column: str | None
+    compare_to: str | ObjectStoragePath | None
+    max_partitions: int | str

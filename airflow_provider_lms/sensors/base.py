@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from airflow_provider_lms import clock
 from airflow_provider_lms.durations import describe_duration
 from airflow_provider_lms.killing import Killable
+from airflow_provider_lms.operators.lineage import ReportsLineage, TaskLineage
 from airflow_provider_lms.sensors.options import OnMissing, SensorOptions
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class CompletionWatchError(Exception):
     """The triggerer could not wait for the learners. A retry may succeed."""
 
 
-class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
+class LmsCourseCompletionSensor(Killable, ReportsLineage, BaseSensorOperator):
     """Base of the sensors that wait until a course's learners have completed it.
 
     A rate limit, a lock or an outage of the LMS means "not yet", with a warning, until the timeout. Final errors of the
@@ -85,6 +86,7 @@ class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
         self.on_missing = on_missing
         self.completed_statuses = completed_statuses
         self.deferrable = deferrable
+        self.lineage = TaskLineage()
         self._told_statuses: set[str] = set()
         self._link_pushed = False
         self._last_count: str | None = None
@@ -163,15 +165,18 @@ class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
             self._defer(course, criteria)
         return PokeReturnValue(is_done=False)
 
-    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: Any = None, *, read: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ARG002
         """End as :meth:`poke` would have ended.
 
         :param event: of :class:`~airflow_provider_lms.triggers.completion.CourseCompletionTrigger`.
+        :param read: the asset URIs of the listings that are read.
         """
         from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
         from airflow_provider_lms.failures import error_from, has_retry_policy
 
+        for uri in read:
+            self.lineage.add(uri)
         event = event if isinstance(event, dict) else {}
         status, message = event.get("status"), event.get("message")
         if status == "met" and "result" in event:
@@ -196,7 +201,7 @@ class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
         retry = RetryPolicy(
             max_wait=_MAX_WAIT, longest_lock=WORTH_LEAVING, longest_queue=WORTH_LEAVING if self.deferrable else None
         )
-        hook = self.hook(ClientOptions(retry=retry))
+        hook = self.hook(ClientOptions(retry=retry, on_read=self.lineage.add))
         with closing(hook.get_conn()) as client:
             if self._memory is None:
                 self._memory = CourseMemory()
@@ -264,7 +269,12 @@ class LmsCourseCompletionSensor(Killable, BaseSensorOperator):
         )
         # The trigger itself keeps to the timeout, after a last poll. This one is for a triggerer that cannot.
         margin = timedelta(seconds=2 * self.poke_interval + LAST_READING_SECONDS)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=self.timeout) + margin)
+        self.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            kwargs={"read": [*self.lineage.read]},
+            timeout=timedelta(seconds=self.timeout) + margin,
+        )
 
 
 def _plain(value: Struct) -> dict[str, Any]:

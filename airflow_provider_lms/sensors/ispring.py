@@ -141,9 +141,7 @@ class ISpringCourseCompletionSensor(LmsCourseCompletionSensor):
         )
 
     def push_link(self, context: Mapping[str, Any], find: Callable[[], str | None]) -> None:
-        from airflow_provider_lms.links.course import push_link
-
-        push_link(context, find)
+        CourseLink.push(context, find)
 
 
 def _text(moment: datetime | None) -> str | None:

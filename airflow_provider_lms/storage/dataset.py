@@ -17,6 +17,7 @@ from airflow_provider_lms.storage.checkpoint import fingerprint
 from airflow_provider_lms.storage.documents import is_part, is_written_by_us
 from airflow_provider_lms.storage.files import check_can_write, child, files_before, remove
 from airflow_provider_lms.storage.manifest import DatasetConflict, Manifest, PartFile, TaskInstanceKey, names_of
+from airflow_provider_lms.storage.partitions import EarlierDataset, PartitionedBy, find_changed
 from airflow_provider_lms.storage.parts import PartOptions, are_complete
 from airflow_provider_lms.storage.progress import Progress
 from airflow_provider_lms.storage.split_writers import SplitWriters
@@ -49,6 +50,7 @@ class Description:
     :param hash_key_id: tells with which secret columns are hashed; None if none are.
     :param subject: which part of the listing this is, for the log, such as ``course 100002000010000001``. It must not
         identify a person. Empty if the whole listing is read.
+    :param partitioned_by: what its partitions are, if it has any.
     """
 
     resource: str
@@ -61,6 +63,7 @@ class Description:
     details: object = None
     hash_key_id: str | None = None
     subject: str = ""
+    partitioned_by: PartitionedBy | None = None
 
     @property
     def label(self) -> str:
@@ -92,7 +95,12 @@ class Dataset:
         return manifests.summarize(self._directory, found) if found and self._if_exists == "fail" else None
 
     def write(
-        self, source: Source, description: Description, parts: PartOptions, attachments: Attachments | None = None
+        self,
+        source: Source,
+        description: Description,
+        parts: PartOptions,
+        attachments: Attachments | None = None,
+        earlier: EarlierDataset | None = None,
     ) -> dict[str, Any]:
         """Write all pages and commit them. Until then, and if anything fails, the dataset before is kept.
 
@@ -100,9 +108,11 @@ class Dataset:
 
         :param source: where the pages come from.
         :param attachments: writes the files that the records name while ``source`` is read, if they name any.
+        :param earlier: what the partitions are compared with, if there are any.
         :return: the summary.
         :raises StorageError: the folder cannot be read or written. Nothing was read from the LMS.
         :raises DatasetConflict: see :meth:`committed_summary`. Or other tasks have removed parts of this dataset.
+        :raises TooManyPartitions: too many partitions differ from the earlier dataset.
         """
         check_can_write("output_path", self._directory)
         mark = fingerprint(
@@ -111,6 +121,7 @@ class Dataset:
             description.query,
             asdict(parts.format),
             description.details,
+            description.partitioned_by,
         )
         progress = Progress.begin(self._directory, self._run, mark)
         progress.add_splits(source)
@@ -122,6 +133,9 @@ class Dataset:
             before = self._find_writable()
             self._check_not_replaced(writers.files)
             _warn_of_new_key(before, description.hash_key_id)
+            manifest = self._manifest(description, parts, progress, writers)
+            if earlier is not None:
+                manifest.changed_partitions = self._changed_partitions(manifest, earlier, before)
         except BaseException:
             progress.lost_pages += writers.pages - progress.pages
             kept = set(names_of(progress.files))
@@ -131,7 +145,6 @@ class Dataset:
             raise
         finally:
             self.lost_pages = progress.lost_pages
-        manifest = self._manifest(description, parts, progress, writers)
         manifest.states = states
         manifest.previous = [*(before.names if before else []), *progress.leftovers]
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
@@ -148,6 +161,15 @@ class Dataset:
             len(manifest.files),
         )
         return manifests.summarize(self._directory, manifest)
+
+    def _changed_partitions(self, manifest: Manifest, earlier: EarlierDataset, before: Manifest | None) -> list[str]:
+        if earlier.directory is not None:
+            return find_changed(manifest, manifests.find(earlier.directory), earlier.max_partitions)
+        changed = find_changed(manifest, before, earlier.max_partitions)
+        if before is not None and self._run.same_instance(before.run):
+            # An attempt has committed, and was killed before Airflow knew of these.
+            changed = sorted({*changed, *(before.changed_partitions or ())})
+        return changed
 
     def _put_states(self, source: Source, progress: Progress) -> AttachedFile | None:
         states = source.states([split.keys for split in progress.splits], progress.started_at)
@@ -184,6 +206,7 @@ class Dataset:
             new_fields=sorted({name for file in files for name in file.new_fields}),
             watermark=_watermark(files),
             files=files,
+            partitioned_by=description.partitioned_by,
         )
 
     def _find_writable(self) -> Manifest | None:

@@ -10,6 +10,7 @@ import msgspec
 from airflow_provider_lms.storage.documents import Count, PartName, Timestamp, UnreadableDocument, convert, decode
 from airflow_provider_lms.storage.errors import ManifestError
 from airflow_provider_lms.storage.files import Location, child, folder, read_bytes, write_bytes
+from airflow_provider_lms.storage.partitions import Partition, PartitionedBy, PartitionKey, merge
 from airflow_provider_lms.tables.columns import COLUMN_TYPES
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class PartFile(msgspec.Struct, kw_only=True):
     :param new_fields: the fields that are not declared, and that records so far have in ``_extra``.
     :param attachments: the files that its records name.
     :param carried: how many of its records were not read, but carried over from an earlier dataset.
+    :param partitions: its records by day or month, if the dataset has partitions.
     """
 
     name: PartName
@@ -88,6 +90,7 @@ class PartFile(msgspec.Struct, kw_only=True):
     new_fields: list[str] = []
     attachments: list[AttachedFile] = []
     carried: Count = 0
+    partitions: dict[PartitionKey, Partition] = {}
 
     @property
     def names(self) -> list[str]:
@@ -123,6 +126,8 @@ class Manifest(msgspec.Struct, kw_only=True):
         their column ``readAt``.
     :param states: the file that tells a later run in which state each learner was; None if none was kept.
     :param previous: files of the dataset before, which are removed with the next commit.
+    :param partitioned_by: what its partitions are; None if it has none.
+    :param changed_partitions: those that differ from an earlier dataset; None if the dataset has none.
     """
 
     version: int = VERSION
@@ -149,11 +154,18 @@ class Manifest(msgspec.Struct, kw_only=True):
     carried: Count = 0
     states: AttachedFile | None = None
     previous: list[PartName] = []
+    partitioned_by: PartitionedBy | None = None
+    changed_partitions: list[PartitionKey] | None = None
 
     @property
     def names(self) -> list[str]:
         """The names of all its files but the manifest itself."""
         return [*names_of(self.files), *([] if self.states is None else [self.states.name])]
+
+    @property
+    def partitions(self) -> dict[str, Partition]:
+        """Its records by day or month; empty if it has no partitions."""
+        return merge(file.partitions for file in self.files)
 
     def __post_init__(self) -> None:
         if not all("name" in column and column.get("type") in COLUMN_TYPES for column in self.schema):
@@ -287,11 +299,13 @@ def summarize(directory: ObjectStoragePath, manifest: Manifest) -> dict[str, Any
             "pages": manifest.pages,
             "format": manifest.format,
             "resource": manifest.resource,
+            "schema_version": manifest.schema_version,
             "watermark": manifest.watermark,
             "complete": manifest.complete,
             "consistent": manifest.consistent,
             "new_fields": manifest.new_fields,
             "carried": manifest.carried,
+            "changed_partitions": manifest.changed_partitions,
             "started_at": manifest.started_at,
             "finished_at": manifest.finished_at,
         }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow_provider_lms import clock
 from airflow_provider_lms.storage.files import child, size_of, sizes_in, write_whole
 from airflow_provider_lms.storage.manifest import AttachedFile, PartFile
+from airflow_provider_lms.storage.partitions import PartitionDigests
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.lms.listing.records import Record
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.formats import Format
+    from airflow_provider_lms.storage.partitions import PartitionedBy
 
 _OVERFULL = 2
 
@@ -53,6 +55,7 @@ class PartWriter:
     :param pages: how many pages these hold.
     :param start: where reading continues after these.
     :param attachments: writes the files that records name, if they name any.
+    :param partitioned_by: what the partitions are whose records each part counts, if there are any.
     :param on_safe_point: called with a continuation when finished parts hold everything up to there, and reading could
         resume there.
     """
@@ -69,6 +72,7 @@ class PartWriter:
         pages: int = 0,
         start: str | None = None,
         attachments: Attachments | None = None,
+        partitioned_by: PartitionedBy | None = None,
         on_safe_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._directory = directory
@@ -77,6 +81,7 @@ class PartWriter:
         self._record = record
         self._watermark = watermark
         self._attachments = attachments
+        self._partitioned_by = partitioned_by
         self._on_safe_point = on_safe_point
         self._part: _Part | None = None
         self._last: Page[Any] | None = None
@@ -133,7 +138,9 @@ class PartWriter:
 
     def _open_part(self) -> _Part:
         name = f"{self._stem}-{len(self.files):05d}{self._parts.format.suffix}"
-        return _Part(child(self._directory, name), self._parts, self._record, self._watermark)
+        by = self._partitioned_by
+        partitions = None if by is None else PartitionDigests(by, self._record)
+        return _Part(child(self._directory, name), self._parts, self._record, self._watermark, partitions)
 
     @property
     def _continuation(self) -> str | None:
@@ -175,12 +182,14 @@ class _Part:
         parts: PartOptions,
         record: type[Record],
         watermark: str | None,
+        partitions: PartitionDigests | None,
     ) -> None:
         self._name = path.name
         self._whole: AbstractContextManager[BinaryIO] = write_whole(path, _OVERFULL * parts.part_bytes)
         self._file = self._whole.__enter__()
         self._digest = hashlib.sha256()
         self._watermark = watermark
+        self._partitions = partitions
         self._latest: datetime | None = None
         self._watermark_known = self._consistent = True
         self._new_fields: Set[str] = frozenset()
@@ -215,6 +224,8 @@ class _Part:
             self._watermark_known = self._watermark_known and self._watermark not in page.misfits
             found = filter(None, (self._latest, *map(attrgetter(self._watermark), page.records)))
             self._latest = max(found, default=None)
+        if self._partitions is not None:
+            self._partitions.add(page.records)
 
     def finish(self) -> PartFile:
         self._encoder.close()
@@ -230,6 +241,7 @@ class _Part:
             new_fields=sorted(self._new_fields),
             attachments=self._attached,
             carried=self.carried,
+            partitions={} if self._partitions is None else self._partitions.partitions(),
         )
 
     def abandon(self, error: BaseException) -> None:

@@ -114,6 +114,7 @@ class SplitWriters:
             pages=split.pages,
             start=split.next,
             attachments=self._attachments,
+            partitioned_by=self._description.partitioned_by,
             on_safe_point=lambda continuation: self._save(number, continuation),
         )
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import chain, cycle
 from pathlib import Path
@@ -57,9 +58,14 @@ def database() -> None:
 
 
 def _examples() -> list[Any]:
-    watchers = pytest.mark.skipif(find_spec("airflow.sdk") is None, reason="assets have watchers since Airflow 3")
+    lacks_sdk = find_spec("airflow.sdk") is None
+    lacks_partitions = lacks_sdk or not hasattr(import_module("airflow.sdk"), "PartitionedAssetTimetable")
+    needs = {
+        "AssetWatcher": pytest.mark.skipif(lacks_sdk, reason="assets have watchers since Airflow 3"),
+        "PartitionedAssetTimetable": pytest.mark.skipif(lacks_partitions, reason="DAGs have partitions since 3.3"),
+    }
     return [
-        pytest.param(path, marks=[watchers] if "AssetWatcher" in path.read_text() else [], id=path.stem)
+        pytest.param(path, marks=[mark for name, mark in needs.items() if name in path.read_text()], id=path.stem)
         for path in sorted(EXAMPLES.glob("*.py"))
     ]
 
@@ -252,3 +258,14 @@ def _month_before() -> datetime:
 
 def _day_before(world: World) -> date:
     return world.as_of - timedelta(days=1)
+
+
+@pytest.mark.usefixtures("database")
+def test_the_report_example_makes_a_report_that_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    with Simulator(World(users=30)) as lms:
+        monkeypatch.setenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT", json.dumps(lms.connection()))
+        _run("ispring_completion_report", tmp_path)
+        page = (tmp_path / "completion.html").read_text()
+        assert "By department" in page
+        assert not any(user.id in page or user.email in page for user in lms.ispring.users)

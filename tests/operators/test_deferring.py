@@ -305,7 +305,8 @@ def test_outlets_are_updated_and_their_watermark_only_moves_forward(lms: Simulat
     summary = execute(task, found)
     latest = max(row["completionDate"] for row in delivered(lms.ispring.module_results()) if "completionDate" in row)
     assert state == {"watermark": latest}
-    assert event.extra == {"uri": summary["uri"], "records": summary["records"], "watermark": latest, "new_fields": []}
+    told = {"uri": summary["uri"], "records": summary["records"], "watermark": latest, "new_fields": []}
+    assert event.extra == {**told, "schema_version": 1, "changed_partitions": None}
     assert read_manifest(summary["uri"])["watermark"] == latest
 
     execute(operator(tmp_path, outlets=[asset], completion_statuses="not_started"), found)

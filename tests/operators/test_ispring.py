@@ -14,8 +14,11 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsTruncatedPage
 from airflow_provider_lms.operators.ispring import (
+    ISpringCertificatesOperator,
+    ISpringCourseModulesOperator,
     ISpringCourseResultsOperator,
     ISpringCoursesOperator,
+    ISpringEnrollmentsOperator,
     ISpringModuleResultsOperator,
     ISpringUsersOperator,
 )
@@ -121,14 +124,13 @@ def test_a_list_may_be_a_json_array_as_rendered_text_or_any_sequence(lms: Simula
 def test_an_iterator_is_read_once_and_used_for_the_records_the_manifest_and_the_link(
     lms: Simulator, tmp_path: Path
 ) -> None:
-    course, pushed = lms.ispring.courses[0].id, []
+    course = lms.ispring.courses[0].id
     given: Any = (each.id for each in lms.ispring.courses[:1])
-    found = context()
-    found["ti"].xcom_push = lambda key, value: pushed.append(value)
+    found, pushed = linked()
     summary = execute(ISpringCourseResultsOperator(task_id="t", course_ids=given, output_path=str(tmp_path)), found)
     assert {row["courseId"] for row in read_records(summary)} == {course}
     assert read_manifest(summary["uri"])["query"]["course_ids"] == [course]
-    assert pushed == [f"https://example.ispringlearn.com/view/{course}"]
+    assert pushed["_link_CourseLink"] == f"https://example.ispringlearn.com/view/{course}"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,17 @@ def test_the_ui_leads_to_the_course_that_was_read(lms: Simulator, tmp_path: Path
     found = context()
     found["ti"].xcom_push = lambda key, value: pushed.update({key: value})
     execute(ISpringCourseResultsOperator(task_id="t", course_ids=courses, output_path=str(tmp_path)), found)
-    assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{ids[0]}" if linked else ""}
+    assert pushed["_link_CourseLink"] == (f"https://example.ispringlearn.com/view/{ids[0]}" if linked else "")
+
+
+@pytest.mark.parametrize(
+    "kind", [ISpringCourseModulesOperator, ISpringEnrollmentsOperator, ISpringCertificatesOperator]
+)
+def test_whatever_reads_one_course_leads_to_it(lms: Simulator, kind: Any) -> None:
+    course = lms.ispring.courses[0].id
+    found, pushed = linked()
+    execute(kind(task_id="t", course_ids=[course]), found)
+    assert pushed["_link_CourseLink"] == f"https://example.ispringlearn.com/view/{course}"
 
 
 def linked() -> tuple[Any, dict[str, Any]]:
@@ -204,7 +216,7 @@ def test_links_of_mapped_tasks_cost_no_request_if_their_courses_were_listed(lms:
     for row in listed:
         found, pushed = linked()
         execute(ISpringCourseResultsOperator(task_id="t", course_ids=row["contentItemId"]), found)
-        assert pushed == {"_link_CourseLink": row["viewUrl"]}
+        assert pushed["_link_CourseLink"] == row["viewUrl"]
     assert [request.call for request in lms.ispring.requests if "/content/" in request.call] == []
 
 
@@ -213,7 +225,7 @@ def test_a_course_that_was_not_listed_is_asked_for_its_link_once_by_all_tasks(lm
     for _ in range(3):
         found, pushed = linked()
         execute(ISpringCourseResultsOperator(task_id="t", course_ids=course), found)
-        assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course}"}
+        assert pushed["_link_CourseLink"] == f"https://example.ispringlearn.com/view/{course}"
     assert lms.ispring.count(f"GET /content/{course}") == 1
 
 
@@ -224,7 +236,7 @@ def test_a_link_that_the_role_may_not_see_is_asked_for_once_by_all_tasks(lms: Si
     for _ in range(3):
         found, pushed = linked()
         assert execute(ISpringCourseResultsOperator(task_id="t", course_ids=course), found)
-        assert pushed == {"_link_CourseLink": ""}
+        assert pushed["_link_CourseLink"] == ""
     assert lms.ispring.count(f"GET /content/{course}") == 1
 
 
@@ -253,7 +265,7 @@ def test_the_check_whether_a_course_exists_also_brings_its_link(lms: Simulator) 
     found, pushed = linked()
     nothing = ISpringCourseResultsOperator(task_id="t", course_ids=course, access_date_start="2099-01-01")
     assert execute(nothing, found) == []
-    assert pushed == {"_link_CourseLink": f"https://example.ispringlearn.com/view/{course}"}
+    assert pushed["_link_CourseLink"] == f"https://example.ispringlearn.com/view/{course}"
     assert lms.ispring.count(f"GET /content/{course}") == 1
 
 

@@ -142,7 +142,7 @@ def test_an_operator_takes_every_filter_of_its_listing(kind: Any) -> None:
 @pytest.mark.parametrize("kind", [*NAMED, *ANY, *SENSORS])
 def test_data_parameters_and_connections_are_templated(kind: Any) -> None:
     fixed = {"part_bytes", "part_seconds", "if_exists", "max_xcom_records", "max_pages", "max_wait", "deferrable"}
-    fixed |= {"schema_contract", "poke_interval", "parallel_requests", "download"}
+    fixed |= {"schema_contract", "poke_interval", "parallel_requests", "download", "partition_by", "partition_column"}
     assert set(kind.template_fields) == all_parameters(kind) - fixed
 
 

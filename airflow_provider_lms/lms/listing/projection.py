@@ -105,6 +105,12 @@ class Projection:
         """Tells whether two datasets were hashed with the same secret, without saying anything about it."""
         return hmac.digest(self._secret, _KEY_ID, "sha256").hex()[:16] if self._secret else None
 
+    @property
+    def changed_columns(self) -> frozenset[str]:
+        """The columns that hold something else than the LMS has sent: hashes, or objects that lack some values."""
+        columns = {attribute: name for name, attribute in self._names.items()}
+        return frozenset(columns[attribute] for attribute, _ in self._changes if attribute in columns)
+
     def apply(self, page: Page[Any]) -> Page[Any]:
         """The page with the columns that were asked for."""
         for attribute, change in self._changes:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, Unpack
 
+from airflow_provider_lms.links.course import CourseLink
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.operators.options import ExtractOptions
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
 
@@ -54,3 +57,10 @@ class ISpringExtractOperator(LmsExtractOperator["ISpringLearnClient"]):
 
     def query(self) -> Mapping[str, object]:
         return {"page_size": self.page_size}
+
+    def push_link(self, client: ISpringLearnClient, context: Context) -> None:
+        from airflow_provider_lms.lms.parameters import parse_ids
+
+        if any(isinstance(each, CourseLink) for each in self.operator_extra_links):
+            courses = parse_ids("course_ids", self.query().get("course_ids")) or ()
+            CourseLink.push(context, lambda: client.course_url(courses[0]) if len(courses) == 1 else None)

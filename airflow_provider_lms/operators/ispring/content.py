@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from airflow_provider_lms.links.course import CourseLink
+from airflow_provider_lms.links.dataset import DatasetLink
 from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOperator, ISpringExtractOptions
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class ISpringCourseModulesOperator(ISpringExtractOperator):
         ISpringCourseModulesOperator(task_id="modules", output_path="s3://lake/lms/modules")
     """
 
+    operator_extra_links = (DatasetLink(), CourseLink())
     template_fields: Sequence[str] = ("course_ids", *ISpringExtractOperator.template_fields)
 
     def __init__(self, *, course_ids: Ids = None, **common: Unpack[ISpringExtractOptions]) -> None:

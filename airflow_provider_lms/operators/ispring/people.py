@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from airflow_provider_lms.links.course import CourseLink
+from airflow_provider_lms.links.dataset import DatasetLink
 from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOperator, ISpringExtractOptions
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ class ISpringEnrollmentsOperator(ISpringExtractOperator):
         )
     """
 
+    operator_extra_links = (DatasetLink(), CourseLink())
     template_fields: Sequence[str] = (
         "course_ids",
         "learner_ids",
@@ -187,6 +190,7 @@ class ISpringCertificatesOperator(ISpringExtractOperator):
         )
     """
 
+    operator_extra_links = (DatasetLink(), CourseLink())
     template_fields: Sequence[str] = (
         "course_ids",
         "learner_ids",

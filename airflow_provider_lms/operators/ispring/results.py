@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from airflow_provider_lms.links.course import CourseLink
+from airflow_provider_lms.links.dataset import DatasetLink
 from airflow_provider_lms.operators.ispring.base import Ids, ISpringExtractOperator, ISpringExtractOptions, Moment
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.results import (
         CourseResult,
@@ -60,7 +59,7 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         )
     """
 
-    operator_extra_links = (CourseLink(),)
+    operator_extra_links = (DatasetLink(), CourseLink())
     template_fields: Sequence[str] = (
         "user_ids",
         "course_ids",
@@ -146,13 +145,6 @@ class ISpringCourseResultsOperator(ISpringExtractOperator):
         )
         # Course results are learner results.
         return cast("Reading[LearnerResult]", client.with_known_courses(reading, self.course_ids))
-
-    def push_link(self, client: ISpringLearnClient, context: Context) -> None:
-        from airflow_provider_lms.links.course import push_link
-        from airflow_provider_lms.lms.parameters import parse_ids
-
-        courses = parse_ids("course_ids", self.course_ids) or ()
-        push_link(context, lambda: client.course_url(courses[0]) if len(courses) == 1 else None)
 
 
 class ISpringResultOptions(ISpringExtractOptions, total=False):

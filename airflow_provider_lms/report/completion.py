@@ -1,0 +1,199 @@
+"""Makes the report about completions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.report import rows
+from airflow_provider_lms.report.figures import EXPIRY_DAYS, Figures, Group, Privacy, Progress, count
+from airflow_provider_lms.storage import read_records
+from airflow_provider_lms.storage.files import folder, write_bytes
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.storage.files import Location
+
+Source: TypeAlias = "Location | Mapping[str, Any] | Iterable[Location | Mapping[str, Any]]"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report.
+
+    :param chart: as SVG; empty if there is nothing to show.
+    :param rows: the figures of the chart, in text.
+    """
+
+    heading: str
+    text: str
+    chart: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def completion_report(
+    output: Location,
+    *,
+    results: Source,
+    people: Source | None = None,
+    departments: Source | None = None,
+    enrollments: Source | None = None,
+    title: str = "Training completion",
+    as_of: date | None = None,
+    show_people: bool = False,
+    smallest_group: int = 5,
+) -> dict[str, Any]:
+    """Make a report about completions from datasets: one HTML file that needs no network.
+
+    It shows completion by course and department, the trend by week, overdue enrollments by manager, certificates that
+    expire, and who may not complete a course in time. What a dataset is missing for is left out.
+
+    Without ``show_people`` nobody is named: managers are numbered, learners are only counted, and groups of fewer than
+    ``smallest_group`` people are merged. Datasets with hashed ids will do.
+
+    :param output: the file to write: a path or a URL, such as ``s3://lake/reports/completion.html``.
+    :param results: course results (iSpring Learn) or course progress (Zoho People): a folder, a task's summary, or a
+        list of these. Of several enrollments of a learner in a course, the latest counts.
+    :param people: users (iSpring Learn) or employees (Zoho People), for departments, managers and names.
+    :param departments: departments (iSpring Learn), for their names.
+    :param enrollments: enrollments (iSpring Learn), for certificates that expire.
+    :param title: the heading.
+    :param as_of: the day that the report is about; None is today in UTC.
+    :param show_people: name learners at risk and managers, and show groups of any size.
+    :param smallest_group: the least people of a group, if nobody is named; at least 2.
+    :return: ``uri`` of the file, and ``learners``, ``enrollments``, ``completed``, ``overdue`` and ``at_risk``.
+    :raises ValueError: a dataset is of another listing, or the report would be about too few people.
+    :raises ImportError: the extra ``report`` is not installed.
+
+    Example::
+
+        completion_report("/tmp/completion.html", results="s3://lake/lms/results", people="s3://lake/lms/users")
+    """
+    if smallest_group < 2:
+        raise ValueError("smallest_group: must be at least 2. To show single people, give show_people=True.")
+    _check_installed()
+    day = clock.utcnow().date() if as_of is None else as_of
+    names = rows.department_names(_read(departments)) if departments is not None else {}
+    if people is not None and not names:
+        names = {each["departmentId"]: each["department"] for each in _read(people) if _has_department(each)}
+    figures = count(
+        rows.enrolled(_read(results)),
+        None if people is None else rows.people(_read(people)),
+        names,
+        None if enrollments is None else rows.certificates(_read(enrollments)),
+        Privacy(show_people, smallest_group),
+        day,
+    )
+    path = folder("output", output)
+    write_bytes(path, _page(figures, title, day, show_people=show_people, smallest_group=smallest_group).encode())
+    whole = figures.whole
+    return {
+        "uri": str(path),
+        "learners": len(whole.learners),
+        "enrollments": whole.total,
+        "completed": whole.completed,
+        "overdue": whole.overdue,
+        "at_risk": whole.at_risk,
+    }
+
+
+def _read(source: Source) -> Iterator[Mapping[str, Any]]:
+    return read_records(source)
+
+
+def _has_department(row: Mapping[str, Any]) -> bool:
+    return bool(row.get("departmentId") and row.get("department"))
+
+
+def _check_installed() -> None:
+    try:
+        import jinja2
+        import matplotlib as mpl
+    except ImportError as error:
+        raise ImportError("The report needs more packages: pip install 'airflow-provider-lms[report]'.") from error
+    _ = jinja2, mpl
+
+
+def _page(figures: Figures, title: str, day: date, *, show_people: bool, smallest_group: int) -> str:
+    from jinja2 import Environment
+
+    template = resources.files(__package__).joinpath("completion.html").read_text(encoding="utf-8")
+    note = "" if show_people else f"Nobody is named, and groups of fewer than {smallest_group} people are merged."
+    return (
+        Environment(autoescape=True)
+        .from_string(template)
+        .render(
+            title=title,
+            as_of=f"{day:%B} {day.day}, {day.year}",
+            note=note,
+            whole=figures.whole,
+            sections=list(_sections(figures)),
+            learners=figures.learners_at_risk,
+        )
+    )
+
+
+def _sections(figures: Figures) -> Iterator[Section]:
+    from airflow_provider_lms.report import charts
+
+    yield _progress("By course", "Enrollments by progress, and the share that is completed.", figures.courses)
+    if figures.departments is not None:
+        yield _progress(
+            "By department", "Enrollments by progress, and the share that is completed.", figures.departments
+        )
+    yield Section(
+        "By week",
+        "Enrollments completed in each of the last 26 weeks.",
+        charts.weekly_line(figures.weeks),
+        ("Week from", "Completed"),
+        [(f"{monday}", f"{number:,}") for monday, number in figures.weeks.items()],
+    )
+    if figures.managers is not None:
+        late = sorted((each for each in figures.managers if each.overdue), key=lambda each: -each.overdue)
+        yield Section(
+            "Overdue by manager",
+            "Enrollments past their due date and not completed." if late else "Nothing is overdue.",
+            charts.overdue_bars(late) if late else "",
+            ("Manager", "Learners", "Overdue"),
+            [(group.label, f"{len(group.learners):,}", f"{group.overdue:,}") for group in late],
+        )
+    if figures.expiring is not None:
+        yield Section(
+            "Certificates that expire",
+            "Within 30, 60 and 90 days." if figures.expiring else "None in the next 90 days, or of too few people.",
+            charts.expiry_bars(figures.expiring) if figures.expiring else "",
+            ("Course", *(f"{days} days" for days in EXPIRY_DAYS)),
+            [(group.label, *(f"{group.expiring[days]:,}" for days in EXPIRY_DAYS)) for group in figures.expiring],
+        )
+    risky = sorted((each for each in figures.courses if each.at_risk), key=lambda each: -each.at_risk)
+    yield Section(
+        "At risk by course",
+        "Overdue, or due within two weeks with half or less done." if risky else "No enrollment is at risk.",
+        charts.risk_bars(risky) if risky else "",
+        ("Course", "At risk", "Enrollments"),
+        [(group.label, f"{group.at_risk:,}", f"{group.total:,}") for group in risky],
+    )
+
+
+def _progress(heading: str, text: str, groups: Sequence[Group]) -> Section:
+    from airflow_provider_lms.report import charts
+
+    return Section(
+        heading,
+        text,
+        charts.progress_bars(groups),
+        ("", "Learners", *(progress.value.capitalize() for progress in Progress), "Overdue"),
+        [
+            (
+                group.label,
+                f"{len(group.learners):,}",
+                *(f"{group.enrollments[progress]:,}" for progress in Progress),
+                f"{group.overdue:,}",
+            )
+            for group in groups
+        ],
+    )

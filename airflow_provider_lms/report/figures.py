@@ -1,0 +1,271 @@
+"""Counts rows of datasets into the figures of the report.
+
+Groups of few people are merged, since a share of three people tells about each of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+
+from airflow_provider_lms.lms.course.progress import State
+from airflow_provider_lms.report.rows import Certificate, Enrolled, Person
+
+EXPIRY_DAYS = (30, 60, 90)
+"""Within how many days from now certificates expire."""
+
+_SOON = timedelta(days=14)
+_LITTLE = 50.0
+"""An open enrollment is at risk if it is due within these days and no more than this percentage is done."""
+_MOST_GROUPS = 20
+_MOST_PEOPLE = 200
+_WEEKS = 26
+
+
+class Progress(StrEnum):
+    """How far an enrollment is, as the charts show it."""
+
+    COMPLETED = "completed"
+    IN_PROGRESS = "in progress"
+    NOT_STARTED = "not started"
+    UNSUCCESSFUL = "failed or declined"
+
+
+@dataclass
+class Group:
+    """Enrollments that belong together, such as those in a course.
+
+    :param label: the name of the course, department or manager.
+    :param learners: whose they are.
+    :param enrollments: how many there are by progress.
+    :param overdue: how many are past their due date and not completed.
+    :param at_risk: how many may not be completed in time.
+    :param expiring: how many certificates expire, by the least of :data:`EXPIRY_DAYS` in which they do.
+    """
+
+    label: str
+    learners: set[str] = field(default_factory=set)
+    enrollments: Counter[Progress] = field(default_factory=Counter)
+    overdue: int = 0
+    at_risk: int = 0
+    expiring: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """All enrollments."""
+        return self.enrollments.total()
+
+    @property
+    def completed(self) -> int:
+        """The completed ones."""
+        return self.enrollments[Progress.COMPLETED]
+
+    @property
+    def share(self) -> float:
+        """The share of completed ones, from 0 to 1."""
+        return self.completed / self.total if self.total else 0.0
+
+    def add(self, each: Enrolled, *, at_risk: bool) -> None:
+        """Count an enrollment in."""
+        self.learners.add(each.learner)
+        self.enrollments[_progress(each)] += 1
+        self.overdue += each.overdue and each.state is not State.COMPLETED
+        self.at_risk += at_risk
+
+    def merge(self, other: Group) -> None:
+        """Count another group in."""
+        self.learners |= other.learners
+        self.enrollments += other.enrollments
+        self.overdue += other.overdue
+        self.at_risk += other.at_risk
+        self.expiring += other.expiring
+
+
+@dataclass(frozen=True)
+class LearnerAtRisk:
+    """A learner who may not complete a course in time."""
+
+    name: str
+    course: str
+    due: date | None
+    progress: float | None
+    overdue: bool
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the report shows. A list is None if its dataset was not given.
+
+    :param whole: all enrollments together.
+    :param weeks: how many enrollments were completed in each week, by its Monday.
+    :param expiring: certificates that expire soon, by course.
+    :param learners_at_risk: None if people are not shown.
+    """
+
+    whole: Group
+    courses: Sequence[Group]
+    departments: Sequence[Group] | None
+    managers: Sequence[Group] | None
+    weeks: Mapping[date, int]
+    expiring: Sequence[Group] | None
+    learners_at_risk: Sequence[LearnerAtRisk] | None
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """How much the report tells about people.
+
+    :param show_people: whether it names them.
+    :param smallest_group: groups of fewer people are merged, unless people are shown.
+    """
+
+    show_people: bool
+    smallest_group: int
+
+
+def count(
+    rows: Iterable[Enrolled],
+    people: Mapping[str, Person] | None,
+    departments: Mapping[str, str],
+    certificates: Iterable[Certificate] | None,
+    privacy: Privacy,
+    as_of: date,
+) -> Figures:
+    """Count everything.
+
+    :param people: learners and managers by id; None if they were not given.
+    :param departments: their names by id.
+    :param as_of: the day that the report is about.
+    :raises ValueError: the report would be about too few people.
+    """
+    latest = _latest(rows)
+    whole = Group("all")
+    by_course: dict[str, Group] = {}
+    by_department: dict[str, Group] = {}
+    by_manager: dict[str, Group] = {}
+    weeks: Counter[date] = Counter()
+    at_risk: list[Enrolled] = []
+    for each in latest:
+        risky = _is_at_risk(each, as_of)
+        groups = [whole, by_course.setdefault(each.course, Group(each.title))]
+        if people is not None:
+            person = people.get(each.learner)
+            department = person.department if person else None
+            manager = person.manager if person else None
+            name = departments.get(department or "", department) or "No department"
+            groups.append(by_department.setdefault(department or "", Group(name)))
+            groups.append(by_manager.setdefault(manager or "", Group(_name(people, manager, "No manager"))))
+        for group in groups:
+            group.add(each, at_risk=risky)
+        if each.state is State.COMPLETED and each.completed_on is not None:
+            weeks[each.completed_on - timedelta(days=each.completed_on.weekday())] += 1
+        if risky:
+            at_risk.append(each)
+    if not privacy.show_people and len(whole.learners) < privacy.smallest_group:
+        raise ValueError(
+            f"results: the report would be about {len(whole.learners)} people. With fewer than "
+            f"{privacy.smallest_group}, its figures tell about single people: give show_people=True, or more results."
+        )
+    expiring = None if certificates is None else _expiring(certificates, by_course, as_of)
+    return Figures(
+        whole=whole,
+        courses=_shown(by_course.values(), privacy, "Other courses"),
+        departments=None if people is None else _shown(by_department.values(), privacy, "Other departments"),
+        managers=None if people is None else _managers(by_manager, privacy),
+        weeks=_last_weeks(weeks, as_of),
+        expiring=None if expiring is None else _shown(expiring, privacy, "Other courses"),
+        learners_at_risk=_people_at_risk(at_risk, people) if privacy.show_people else None,
+    )
+
+
+def _latest(rows: Iterable[Enrolled]) -> Iterable[Enrolled]:
+    """Of several enrollments of a learner in a course, the latest one counts."""
+    found: dict[tuple[str, str], Enrolled] = {}
+    for each in rows:
+        before = found.get((each.learner, each.course))
+        if before is None or before.access_date <= each.access_date:
+            found[each.learner, each.course] = each
+    return found.values()
+
+
+def _progress(each: Enrolled) -> Progress:
+    if each.state is State.COMPLETED:
+        return Progress.COMPLETED
+    if each.state is State.UNSUCCESSFUL:
+        return Progress.UNSUCCESSFUL
+    return Progress.IN_PROGRESS if each.started else Progress.NOT_STARTED
+
+
+def _is_at_risk(each: Enrolled, as_of: date) -> bool:
+    if each.state is State.COMPLETED:
+        return False
+    little = (each.progress or 0.0) <= _LITTLE
+    return each.overdue or (each.due is not None and each.due <= as_of + _SOON and little)
+
+
+def _shown(groups: Iterable[Group], privacy: Privacy, other: str) -> list[Group]:
+    """The greatest groups, with all others in one.
+
+    Small groups are merged. If they are too few people even together, the next group is merged with them. No group is
+    shown if all of them together are too few people.
+    """
+    least = 1 if privacy.show_people else privacy.smallest_group
+    ordered = sorted(groups, key=lambda group: (-len(group.learners), group.label))
+    kept = [group for group in ordered if len(group.learners) >= least][:_MOST_GROUPS]
+    rest = [group for group in ordered if group not in kept]
+    merged = Group(other)
+    for group in rest:
+        merged.merge(group)
+    if not kept:
+        merged.label = "All together"
+    while rest and len(merged.learners) < least and kept:
+        merged.merge(kept.pop())
+    return [*kept, *([merged] if len(merged.learners) >= least else [])]
+
+
+def _managers(by_manager: Mapping[str, Group], privacy: Privacy) -> list[Group]:
+    named = [group for key, group in by_manager.items() if key]
+    alone = [group for key, group in by_manager.items() if not key]
+    if not privacy.show_people:
+        # In an order that tells nothing but the figures that are shown anyway.
+        for number, group in enumerate(sorted(named, key=lambda group: (-group.overdue, -group.total)), 1):
+            group.label = f"Manager {number}"
+    return _shown([*named, *alone], privacy, "Other managers")
+
+
+def _last_weeks(weeks: Mapping[date, int], as_of: date) -> dict[date, int]:
+    last = as_of - timedelta(days=as_of.weekday())
+    return {
+        monday: weeks.get(monday, 0) for monday in (last - timedelta(weeks=ago) for ago in range(_WEEKS - 1, -1, -1))
+    }
+
+
+def _expiring(certificates: Iterable[Certificate], courses: Mapping[str, Group], as_of: date) -> Iterator[Group]:
+    found: dict[str, Group] = {}
+    for each in certificates:
+        left = (each.expires_on - as_of).days
+        window = next((days for days in EXPIRY_DAYS if 0 <= left <= days), None)
+        if window is not None:
+            label = courses[each.course].label if each.course in courses else each.course
+            group = found.setdefault(each.course, Group(label))
+            group.learners.add(each.learner)
+            group.expiring[window] += 1
+    yield from found.values()
+
+
+def _people_at_risk(rows: Iterable[Enrolled], people: Mapping[str, Person] | None) -> list[LearnerAtRisk]:
+    found = [
+        LearnerAtRisk(
+            _name(people or {}, each.learner, each.learner), each.title, each.due, each.progress, each.overdue
+        )
+        for each in rows
+    ]
+    return sorted(found, key=lambda each: (not each.overdue, each.due or date.max, each.name))[:_MOST_PEOPLE]
+
+
+def _name(people: Mapping[str, Person], key: str | None, otherwise: str) -> str:
+    person = people.get(key or "")
+    return (person.name if person else "") or (key or otherwise)
