@@ -51,7 +51,7 @@ def test_what_is_written_by_hand_reads_the_same_rows(lms: Simulator) -> None:
     assert lms.ispring.count("GET /learners/modules/results") == 1
     operator = eval(OPERATOR, {"ISpringModuleResultsOperator": ISpringModuleResultsOperator})
     operator.completion_date_start, operator.completion_date_end = "2026-01-01T00:00:00Z", end
-    operator.output_path = operator.compression = None
+    operator.output_path, operator.output_format = None, "jsonl"
     rows = [json.loads(line) for line in written.getvalue().splitlines()]
     assert rows
     key = ("userId", "courseId", "moduleId", "enrollmentId")
