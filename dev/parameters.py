@@ -225,7 +225,23 @@ def _alternatives(module: str, tree: ast.expr) -> Iterator[str]:
         values = tree.slice.elts if isinstance(tree.slice, ast.Tuple) else [tree.slice]
         yield from (ast.unparse(each) for each in values)
     else:
-        yield ast.unparse(tree)
+        yield ast.unparse(_Spelled(module).visit(tree))
+
+
+class _Spelled(ast.NodeTransformer):
+    """Puts what an alias stands for in its place, also within brackets.
+
+    :param module: where the type is written.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802  # the name that ast asks for
+        found = _alias(self._module, node.id)
+        if found is None:
+            return node
+        return ast.parse(" | ".join(_alternatives(*found)), mode="eval").body
 
 
 @cache
