@@ -237,7 +237,7 @@ class _Spelled(ast.NodeTransformer):
     def __init__(self, module: str) -> None:
         self._module = module
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802  # the name that ast asks for
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # the name that ast asks for
         found = _alias(self._module, node.id)
         if found is None:
             return node
