@@ -9,7 +9,7 @@ FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev docs example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract docs docs-serve requirements clean
+.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract docs docs-serve requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,11 @@ test-random: .venv/installed  ## try many random inputs: make test-random EXAMPL
 
 test-sdist: .venv/installed  ## run the fast tests from the unpacked source distribution
 	$(BIN)/python -m dev.sdist $(ARGS)
+
+dist: .venv/installed  ## build the wheel and the source distribution into dist/, and check them
+	rm -rf dist
+	$(BIN)/uv build --quiet
+	$(BIN)/twine check --strict dist/*
 
 lint: .venv/installed  ## check style, types and names
 	$(BIN)/ruff check $(CODE)
@@ -93,7 +98,7 @@ requirements: .venv/installed  ## compile the pinned environments anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+		pyproject.toml --group docs --output-file requirements/docs.txt
 
 clean:  ## remove environments and leftovers
 	rm -rf .venv .venv-* .demo .cluster build dist docs/_build .pytest_cache .mypy_cache .ruff_cache

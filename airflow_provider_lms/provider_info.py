@@ -14,7 +14,7 @@ _PACKAGE = "airflow_provider_lms"
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata, in the shape of Airflow's ``provider_info.schema.json``."""
     vendors = VENDORS.values()
-    products = " and ".join(vendor.product for vendor in vendors)
+    products = " and ".join(vendor.connection.label for vendor in vendors)
     return {
         "package-name": "airflow-provider-lms",
         "name": "Learning management systems",
@@ -63,6 +63,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"{_PACKAGE}.links.course.CourseLink", f"{_PACKAGE}.links.dataset.DatasetLink"],
+        "cli": [f"{_PACKAGE}.command_line.commands.get_airflow_commands"],
     }
 
 

@@ -6,7 +6,7 @@ Imports nothing of Airflow, so that discovery costs nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -22,15 +22,19 @@ class Vendor:
     :param connection: its connection type.
     :param hook: the class path of its hook, which builds clients and readers.
     :param module: the name of its modules in ``operators/`` and ``sensors/``, and of its folder in ``lms/``.
-    :param product: the product in the provider's description, as a reST link.
     :param docs_url: the vendor's documentation.
+    :param sensor: the class path of the sensor that waits for a course.
+    :param listing_operator: the class path of the operator that reads any listing.
+    :param operators: the class paths of those that do more for a listing, by its name, such as a crawl.
     """
 
     connection: ConnectionType[Any]
     hook: str
     module: str
-    product: str
     docs_url: str
+    sensor: str
+    listing_operator: str
+    operators: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def conn_type(self) -> str:
@@ -58,15 +62,26 @@ _ROWS = (
         connection=ISPRING_LEARN,
         hook="airflow_provider_lms.hooks.ispring.ISpringLearnHook",
         module="ispring",
-        product="`iSpring Learn <https://www.ispring.com/ispring-learn>`__",
         docs_url="https://ispringhelpdocs.com/ispring-learn",
+        sensor="airflow_provider_lms.sensors.ispring.ISpringCourseCompletionSensor",
+        listing_operator="airflow_provider_lms.operators.ispring.ISpringListingOperator",
+        operators={
+            "certificates": "airflow_provider_lms.operators.ispring.ISpringCertificatesOperator",
+            "course_results": "airflow_provider_lms.operators.ispring.ISpringCourseResultsOperator",
+            "module_results": "airflow_provider_lms.operators.ispring.ISpringModuleResultsOperator",
+        },
     ),
     Vendor(
         connection=ZOHO_PEOPLE,
         hook="airflow_provider_lms.hooks.zoho_people.ZohoPeopleHook",
         module="zoho_people",
-        product="`Zoho People <https://www.zoho.com/people/>`__",
         docs_url="https://www.zoho.com/people/api/overview.html",
+        sensor="airflow_provider_lms.sensors.zoho_people.ZohoPeopleCourseCompletionSensor",
+        listing_operator="airflow_provider_lms.operators.zoho_people.ZohoPeopleListingOperator",
+        operators={
+            "course_progress": "airflow_provider_lms.operators.zoho_people.ZohoPeopleCourseProgressOperator",
+            "entity_progress": "airflow_provider_lms.operators.zoho_people.ZohoPeopleEntityProgressOperator",
+        },
     ),
 )
 

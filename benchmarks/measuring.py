@@ -144,6 +144,8 @@ class Process:
 
 def measure(works: Sequence[Work]) -> Figures:
     """Let processes read at once, each once it is warm."""
+    # For whoever waits for the table. It goes to stderr, so that the tables can be kept.
+    print(f"{works[0].peer} takes its turn ...", file=sys.stderr, flush=True)
     with ExitStack() as stack:
         processes = [stack.enter_context(Process(work)) for work in works]
         for process in processes:

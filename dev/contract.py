@@ -20,7 +20,7 @@ from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.tables.columns import EXTRA, Columns
 from airflow_provider_lms.vendors import VENDORS, Vendor
-from dev import operations, overloads, parameters
+from dev import operations, overloads, parameters, registry
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"
@@ -40,6 +40,7 @@ def generate() -> Iterator[tuple[Path, str]]:
             yield SCHEMAS / vendor.conn_type / f"{listing.name}.json", json.dumps(schema, indent=2) + "\n"
         yield SCHEMAS / vendor.conn_type / "sources.yml", _dbt_sources(vendor, listings)
         yield TABLES / f"{vendor.conn_type}.md", _dictionary(vendor, listings)
+    yield registry.PATH, registry.content()
 
 
 def breaking_changes(released: Mapping[str, Any], current: Mapping[str, Any] | None) -> list[str]:

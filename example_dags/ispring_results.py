@@ -38,9 +38,11 @@ with DAG(
         completion_date_start="{{ data_interval_start }}",
         completion_date_end="{{ data_interval_end }}",
         output_path="{{ params.output }}/{{ data_interval_start | ds }}/course={{ task.course_ids }}",
-        map_index_template="{{ task.course_ids }}",
+        map_index_template="{{ params.title }} ({{ task.course_ids }})",
         max_active_tis_per_dagrun=4,
-    ).expand(course_ids=courses.output.map(lambda course: course["contentItemId"]))
+    ).expand_kwargs(
+        courses.output.map(lambda course: {"course_ids": course["contentItemId"], "params": {"title": course["title"]}})
+    )
     # [END ispring_module_results]
 
     @task

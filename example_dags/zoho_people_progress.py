@@ -61,10 +61,12 @@ with DAG(
         output_path="{{ params.output }}/{{ dag.dag_id }}/course={{ task.course_id }}",
         previous="{{ params.output }}/{{ dag.dag_id }}/course={{ task.course_id }}",
         full_crawl_every="7d",
-        map_index_template="{{ task.course_id }}",
+        map_index_template="{{ params.title }} ({{ task.course_id }})",
         # All tasks share one rate limit: more of them at once would be no faster.
         max_active_tis_per_dagrun=2,
-    ).expand(course_id=courses.output.map(lambda course: course["courseId"]))
+    ).expand_kwargs(
+        courses.output.map(lambda course: {"course_id": course["courseId"], "params": {"title": course["courseName"]}})
+    )
     # [END zoho_people_entity_progress]
 
     @task

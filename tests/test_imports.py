@@ -14,6 +14,8 @@ import airflow_provider_lms
 
 PACKAGE = Path(airflow_provider_lms.__file__).parent
 FLOORS = (
+    "__main__.py",
+    "command_line",
     "decorators",
     "sensors",
     "operators",

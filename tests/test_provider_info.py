@@ -125,3 +125,16 @@ def test_the_config_option_is_what_the_hooks_read() -> None:
     option = INFO["config"]["lms"]["options"]["coordination_url"]
     assert (option["default"], option["sensitive"]) == ("local", True)
     assert "`[lms] coordination_url`" in (DOCS / "operate" / "coordination.md").read_text()
+
+
+def test_the_description_is_plain_text() -> None:
+    # Airflow's pages and its command line show links in it in their own ways, without spaces around them.
+    assert INFO["description"] == (
+        "Reads learners' results from iSpring Learn and Zoho People, and waits until learners have completed a course."
+    )
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_form_stores_no_text_that_airflow_warns_is_too_short_to_be_a_secret(kind: ConnectionType[Any]) -> None:
+    stored = [field.json_schema().get("default") for field in kind.fields()]
+    assert [value for value in stored if isinstance(value, str) and len(value) < 5] == []

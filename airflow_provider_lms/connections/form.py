@@ -18,6 +18,8 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_typ
 
 _DESCRIPTION = "description"
 
+_SHORTEST_MASKED = 5
+
 DAY = 86_400
 """The longest duration that a field may hold, in seconds. Whoever means a longer one has mistaken the unit."""
 
@@ -134,8 +136,8 @@ class FormField:
     def json_schema(self) -> dict[str, Any]:
         """The JSON schema that Airflow's form takes."""
         schema: dict[str, Any] = {"type": [self.kind, "null"]}
-        if self.default is not None:
-            schema["default"] = self.default
+        if self.form_default is not None:
+            schema["default"] = self.form_default
         if self.choices:
             schema["enum"] = list(self.choices)
         if self.minimum is not None:
@@ -145,6 +147,16 @@ class FormField:
         if self.secret:
             schema["format"] = "password"
         return schema
+
+    @property
+    def form_default(self) -> str | float | bool | None:
+        """What the form is filled with, and stores.
+
+        Airflow warns of each stored text of fewer than five characters that it is too short to be masked as a secret.
+        So the form is left empty for these, which means the same.
+        """
+        too_short = isinstance(self.default, str) and len(self.default) < _SHORTEST_MASKED
+        return None if too_short else self.default
 
     def parse(self, value: object) -> str | float | bool | None:
         """The checked value. Numbers and booleans may be given as text; an empty one takes the default.

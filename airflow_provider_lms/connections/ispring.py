@@ -21,7 +21,9 @@ class ISpringSettings(LmsSettings):
         default="Bearer",
     )
     response_format: Literal["auto", "json", "xml"] = extra(
-        "Response format", "What to ask for. auto prefers JSON, which is faster, and accepts XML.", default="auto"
+        "Response format",
+        "What to ask for (auto when empty). auto prefers JSON, which is faster, and accepts XML.",
+        default="auto",
     )
     page_size: int | None = extra("Page size", "Rows per page (the vendor's 1,000 when empty).", minimum=1)
 

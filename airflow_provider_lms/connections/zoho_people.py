@@ -36,7 +36,7 @@ class ZohoPeopleSettings(LmsSettings):
         secret=True,
     )
     data_center: DataCenter = extra(
-        "Data center", "Where the account is: the end of its address, such as zoho.eu.", default="us"
+        "Data center", "Where the account is: the end of its address, such as zoho.eu (us when empty).", default="us"
     )
     accounts_url: str | None = extra(
         "Accounts URL", "Where access tokens are requested, if not at the data center's accounts host."

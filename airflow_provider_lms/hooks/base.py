@@ -331,7 +331,9 @@ def form_widgets(connection_type: ConnectionType[Any]) -> dict[str, Any]:
     def widget(field: FormField) -> Any:
         choices = f" ({', '.join(field.choices)})" if field.choices else ""
         wtform, options = _wtform(field)
-        return wtform(lazy_gettext(field.label), description=field.hint + choices, default=field.default, **options)
+        return wtform(
+            lazy_gettext(field.label), description=field.hint + choices, default=field.form_default, **options
+        )
 
     return {field.name: widget(field) for field in connection_type.fields()}
 

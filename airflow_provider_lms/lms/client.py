@@ -188,7 +188,7 @@ class LmsClient(ABC):
         def pages() -> Iterator[Page[R]]:
             yield from read(self, ids_by_key(), start)
 
-        return Reading(pages(), Splitter(lambda: sorted(ids_by_key()), read))
+        return Reading(pages(), Splitter(lambda: sorted(ids_by_key()), read, calls_per_key=1))
 
     def _parents(
         self, parent: Parent, values: Mapping[str, Any], listed: ListedFirst

@@ -243,7 +243,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         self.check_parameters()
         max_pages = None if self.max_pages is None else parse_int("max_pages", self.max_pages)
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
-        parse_int("parallel_requests", self.parallel_requests)
+        self.parallel_requests = parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = part_options(self)
         earlier = earlier_dataset(self)

@@ -192,9 +192,8 @@ class LmsCourseCompletionSensor(Killable, ReportsLineage, BaseSensorOperator):
 
     def _read(self, course: CourseQuery, criteria: Criteria, context: Context) -> Evaluation:
         from airflow_provider_lms.hooks.base import ClientOptions
-        from airflow_provider_lms.lms.course.read_flow import run_flow
         from airflow_provider_lms.lms.course.readers import CourseMemory
-        from airflow_provider_lms.lms.course.reading import reading_flow
+        from airflow_provider_lms.lms.course.reading import read_course
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.operators.waiting import WORTH_LEAVING
 
@@ -206,12 +205,12 @@ class LmsCourseCompletionSensor(Killable, ReportsLineage, BaseSensorOperator):
             if self._memory is None:
                 self._memory = CourseMemory()
             reader = hook.course_reader(course, client, self._memory)
-            reading = run_flow(reading_flow(reader, criteria.learner_ids))
-            if reading.needs_confirmation(criteria):
-                self.log.info("%s. Reading the course once more to be sure.", reading.evaluate(criteria).describe())
-                reading = reading.confirmed_by(run_flow(reading_flow(reader, criteria.learner_ids, again=True)))
+            evaluation = read_course(reader, criteria, self._log_second_reading)
             self._push_link_once(context, lambda: hook.course_url(course, client))
-            return reading.evaluate(criteria)
+            return evaluation
+
+    def _log_second_reading(self, evaluation: Evaluation) -> None:
+        self.log.info("%s. Reading the course once more to be sure.", evaluation.describe())
 
     def _push_link_once(self, context: Context, find: Callable[[], str | None]) -> None:
         if not self._link_pushed and not context.get("task_reschedule_count"):

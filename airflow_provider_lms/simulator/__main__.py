@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import date
 
 from airflow_provider_lms.simulator.server import Simulator
@@ -29,7 +30,10 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each reply")
     options = vars(parser.parse_args())
     port, latency = options.pop("port"), options.pop("latency")
-    simulator = Simulator(World(**options), port=port, latency=latency)
+    # The requests go to stderr, so that the connections on stdout can be taken into a shell.
+    simulator = Simulator(
+        World(**options), port=port, latency=latency, on_request=lambda each: print(each, file=sys.stderr, flush=True)
+    )
     print(f"iSpring Learn and Zoho People are simulated at {simulator.url}. The connections to them:", flush=True)
     for conn_type in simulator.vendors:
         connection = json.dumps(simulator.connection(conn_type))

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import base64
+import math
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from airflow_provider_lms import clock
 from airflow_provider_lms.simulator.exchange import JSON, TEXT, XML, Reply, Request
+from airflow_provider_lms.simulator.ispring_account import ISpringAccount
 from airflow_provider_lms.simulator.ispring_endpoints import Endpoint, find
 from airflow_provider_lms.simulator.ispring_requests import Refused, ids, listed, moments, with_body_as_query
 from airflow_provider_lms.simulator.ispring_rows import content_item, enrollment_row, result_row, user_profile
-from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.simulator.world import (
     ACTIVE,
     BLOCKED,
-    DONE,
-    OVER,
     TERMINATED,
-    Course,
     Item,
     Result,
     User,
@@ -68,7 +64,7 @@ _PARAMETERS = {
 """The parameters of the listings below. Those of other endpoints are in their table."""
 
 
-class ISpring(Vendor):
+class ISpring(ISpringAccount):
     """A simulated iSpring Learn account.
 
     Whether iSpring ignores a query parameter that it does not know is not documented. Here it is refused, so that a
@@ -82,15 +78,13 @@ class ISpring(Vendor):
     client_secret = "simulator-secret-5d1f0a"  # noqa: S105
 
     def __init__(self, world: World, *, token_life: float = 1800.0) -> None:
-        super().__init__()
-        self.world = world
+        super().__init__(world)
         self.token_life = token_life
         self.media_types: tuple[str, ...] = (JSON, XML)
         self.schemes: tuple[str, ...] = ("Bearer ", "")
         self.forbidden: set[str] = set()
         self.ignored_filters: set[str] = set()
         self.files_url: str | None = None  # where certificates are kept, if elsewhere
-        self._course_rows: list[Result] | None = None
         self.tokens: list[str] = []
         self._valid: set[str] = set()
         self._pages_until_revoked: int | None = None
@@ -104,13 +98,7 @@ class ISpring(Vendor):
             "POST /enrollments": self._enrollments,
         }
 
-    @property
-    def courses(self) -> tuple[Course, ...]:
-        return self.world.catalog
-
-    @property
-    def users(self) -> tuple[User, ...]:
-        return self.world.people
+    token_call = _TOKEN
 
     def connection(self, url: str) -> dict[str, Any]:
         return {"host": url, "login": self.client_id, "password": self.client_secret}
@@ -125,69 +113,14 @@ class ISpring(Vendor):
         """Refuse the page tokens given so far."""
         self._page_tokens.clear()
 
-    def record(self, user: User, course: Course, status: str, *, completion: datetime | None = None) -> None:
-        """Give a learner a status in a course, in the latest enrollment.
-
-        :param completion: when; None is now, for statuses that end a course.
-        """
-        if completion is None and status in OVER:
-            completion = clock.utcnow()
-        with self._mutex:
-            rows = self._rows_of_courses()
-            own = [n for n, row in enumerate(rows) if (row.user, row.course) == (user, course)]
-            latest = max(own, key=lambda n: rows[n].access)
-            done = status in DONE
-            rows[latest] = replace(
-                rows[latest],
-                status=status,
-                completion=completion,
-                score=None,
-                progress=100.0 if done else None,
-                overdue=False,
-            )
-
-    def enroll(self, user: User, course: Course, *, access: datetime | None = None, due: datetime | None = None) -> str:
-        """Enroll a learner in a course, again if need be; return the enrollment's id."""
-        access = access or clock.utcnow()
-        enrollment = str(uuid.uuid4())
-        started = Result(
-            user, course, None, enrollment, access, due, None, None, 0, "not_started", None, None,
-            overdue=due is not None and due < clock.utcnow(), views=0,
-        )  # fmt: skip
-        with self._mutex:
-            self._rows_of_courses().append(started)
-        return enrollment
-
-    def unenroll(self, user: User, course: Course) -> None:
-        """Take a learner out of a course, with all enrollments."""
-        with self._mutex:
-            rows = self._rows_of_courses()
-            rows[:] = [row for row in rows if (row.user, row.course) != (user, course)]
-
-    def module_results(self, course: Course | None = None) -> list[dict[str, Any]]:
-        """What the listing of module results holds for active users, as the vendor's JSON."""
-        return [result_row(r) for r in self.world.module_results if _visible(r.user) and course in (None, r.course)]
-
-    def course_results(self, course: Course | None = None) -> list[dict[str, Any]]:
-        """What the listing of course results holds for active users, as the vendor's JSON."""
-        rows = self._rows_of_courses()
-        return [result_row(r) for r in rows if _visible(r.user) and course in (None, r.course)]
-
-    def results(self) -> list[Result]:
-        """The results in courses as they are now, of all users."""
-        return self._rows_of_courses()
-
-    def _rows_of_courses(self) -> list[Result]:
-        if self._course_rows is None:
-            self._course_rows = list(self.world.course_results)
-        return self._course_rows
-
     def _answer(self, request: Request) -> Reply | None:
         media_type = self._media_type(request)
         try:
             if request.call == _TOKEN:
                 _refuse_unknown_parameters(request, frozenset())
                 return Reply(content=self._token(request), media_type=media_type)
+            if (locked := self._locked()) is not None:
+                return locked
             listing = self._listings.get(request.call)
             if listing is None and (found := find(request.call)) is not None:
                 return self._reply(request, media_type, *found)
@@ -224,6 +157,14 @@ class ISpring(Vendor):
             (row,) = rows
             content = {"response": row} if media_type == JSON else row
         return Reply(content=content, media_type=media_type, root=endpoint.root, item=endpoint.name or "item")
+
+    def _locked(self) -> Reply | None:
+        """The answer while the account is locked. iSpring documents no lock; this is HTTP's own way to say so."""
+        left = self.lock_seconds_left
+        if not left:
+            return None
+        content = {"code": 429, "message": "Too Many Requests"}
+        return Reply(status=429, content=content, headers={"Retry-After": str(math.ceil(left))})
 
     def _media_type(self, request: Request) -> str:
         accepted = request.headers.get("accept", "")
@@ -387,10 +328,6 @@ def _refuse_unknown_parameters(request: Request, known: frozenset[str]) -> None:
     for name, _ in request.query:
         if name not in known:
             raise Refused(400, f"Unknown parameter {name}")
-
-
-def _visible(user: User) -> bool:
-    return user.status == ACTIVE
 
 
 def _within(moment: datetime | None, start: datetime | None, end: datetime | None) -> bool:

@@ -7,15 +7,19 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from airflow_provider_lms import clock
+from airflow_provider_lms.simulator.control_requests import PREFIX, ControlRequests
+from airflow_provider_lms.simulator.controls import Controls
 from airflow_provider_lms.simulator.exchange import TEXT, Reply, Request
 from airflow_provider_lms.simulator.files import Files
 from airflow_provider_lms.simulator.ispring import ISpring
+from airflow_provider_lms.simulator.request_log import LoggedRequest, RequestLog
 from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.simulator.world import World
 from airflow_provider_lms.simulator.zoho import Limits, Zoho
@@ -28,9 +32,11 @@ class Simulator:
     :param port: the port; 0 takes a free one.
     :param latency: seconds before each reply.
     :param zoho_limits: what the Zoho People account may do; None for Zoho's own limits.
+    :param on_request: told of each request that was served.
 
     ``vendors`` are the simulated vendors by connection type, and ``files`` serves certificates. ``connections`` counts
     those that clients have opened; ``most_in_flight`` is the greatest number of requests that were served at once.
+    ``controls`` steers it while it runs, ``log`` has the last requests, and ``latency`` may be changed.
 
     Example::
 
@@ -46,6 +52,7 @@ class Simulator:
         port: int = 0,
         latency: float = 0.0,
         zoho_limits: Limits | None = None,
+        on_request: Callable[[LoggedRequest], None] = lambda _: None,
     ) -> None:
         self.world = World() if world is None else world
         self.ispring = ISpring(self.world)
@@ -56,7 +63,10 @@ class Simulator:
         self.most_in_flight = 0
         self._in_flight = 0
         self._mutex = threading.Lock()
-        self._latency = latency
+        self.latency = latency
+        self.log = RequestLog(on_request)
+        self.controls = Controls(self)
+        self._control_requests = ControlRequests(self.controls, self.log)
         self._server = _Server(("127.0.0.1", port), self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -76,6 +86,7 @@ class Simulator:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self.controls.end()
 
     def serve(self) -> None:
         """Serve until interrupted."""
@@ -83,11 +94,18 @@ class Simulator:
             self._thread.join()
 
     def reply(self, request: Request) -> Reply:
-        """The reply of the vendor that has the endpoint."""
+        """The reply of the vendor that has the endpoint, or of a control."""
+        path = request.call.partition(" ")[2]
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            return self._control_requests.reply(request)
+        at, began = clock.utcnow().isoformat(timespec="seconds"), time.perf_counter()
         with self._counted():
-            time.sleep(self._latency)
+            time.sleep(self.latency)
             replies = (vendor.reply(request) for vendor in (*self.vendors.values(), self.files))
-            return next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
+            reply = next(filter(None, replies), Reply(status=404, content="Not found", media_type=TEXT))
+        ms = round((time.perf_counter() - began) * 1_000)
+        self.log.add(LoggedRequest(at, request.call, reply.status, ms))
+        return reply
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

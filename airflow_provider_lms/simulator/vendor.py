@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_lms import clock
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.faults import Fault
+from airflow_provider_lms.simulator.world import World
 
 
 @dataclass
 class _Planned:
-    call: str
+    call: str | None
     fault: Fault
     skip: int
     times: int
@@ -22,15 +25,18 @@ class _Planned:
 class Host(ABC):
     """Answers requests, and can be told to fail."""
 
+    token_call = ""
+    """The call for an access token, which no fault for every call applies to."""
+
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._planned: list[_Planned] = []
         self._mutex = threading.RLock()
 
-    def fail(self, call: str, fault: Fault, *, on: int = 1, times: int = 1) -> None:
+    def fail(self, call: str | None, fault: Fault, *, on: int = 1, times: int = 1) -> None:
         """Let coming replies go wrong.
 
-        :param call: method and path, as in ``GET /learners/results``.
+        :param call: method and path, as in ``GET /learners/results``; None is every call but that for a token.
         :param fault: one of :mod:`~airflow_provider_lms.simulator.faults`.
         :param on: the first reply it applies to; 1 is the next.
         :param times: how many replies in a row it applies to.
@@ -50,7 +56,7 @@ class Host(ABC):
                 return None
             self.requests.append(request)
             for planned in self._planned:
-                if planned.call != request.call or not planned.times:
+                if not planned.times or not self._applies(planned, request):
                     continue
                 if planned.skip:
                     planned.skip -= 1
@@ -59,12 +65,66 @@ class Host(ABC):
                 reply = planned.fault(request, reply)
             return reply
 
+    def _applies(self, planned: _Planned, request: Request) -> bool:
+        return request.call != self.token_call if planned.call is None else request.call == planned.call
+
     @abstractmethod
     def _answer(self, request: Request) -> Reply | None: ...
 
 
+@dataclass(frozen=True)
+class CourseState:
+    """How many learners of a course have completed it.
+
+    :param id: the vendor's id of the course.
+    """
+
+    id: str
+    title: str
+    learners: int
+    completed: int
+
+
 class Vendor(Host):
     """One simulated LMS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._locked_until = 0.0
+
+    @property
+    def lock_seconds_left(self) -> float:
+        """How long the account is still locked; 0 if it is not."""
+        return max(self._locked_until - clock.monotonic(), 0.0)
+
+    def lock(self, seconds: float) -> None:
+        """Lock the account, as after too many calls."""
+        with self._mutex:
+            self._locked_until = clock.monotonic() + seconds
+
+    @abstractmethod
+    def revoke_tokens(self) -> None:
+        """Make every access token invalid."""
+
+    @abstractmethod
+    def course_states(self) -> Sequence[CourseState]:
+        """How many learners have completed each course."""
+
+    @abstractmethod
+    def complete(self, course_id: str, learners: int) -> list[str]:
+        """Let learners complete a course: the first ones that have not.
+
+        :param course_id: the id of a course that exists.
+        :param learners: how many; fewer if no more are left.
+        :return: their ids.
+        """
+
+    @abstractmethod
+    def show(self, world: World) -> None:
+        """Serve another world from now on. Access tokens stay valid."""
+
+    def time_passed(self) -> None:
+        """Take notice that the clock was moved."""
 
     @abstractmethod
     def connection(self, url: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Collection, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -256,6 +257,26 @@ class World:
             day_ids=days,
             participants=self.people[number::2],
         )
+
+    def enrolled(self, course: int) -> Set[int] | None:  # noqa: ARG002
+        """The learners of a course, by their numbers; None is everybody.
+
+        :param course: its number.
+        """
+        return None
+
+    def enrollments(self, course: int) -> int:
+        """How many learners a course has.
+
+        :param course: its number.
+        """
+        enrolled = self.enrolled(course)
+        return self.users if enrolled is None else len(enrolled)
+
+    @property
+    def finished(self) -> Collection[tuple[int, int]]:
+        """Learners and courses, by their numbers, of which it is known that the learner has completed the course."""
+        return ()
 
     @cached_property
     def module_results(self) -> tuple[Result, ...]:

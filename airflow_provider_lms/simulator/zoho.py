@@ -6,10 +6,12 @@ import re
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.simulator.exchange import Reply, Request
+from airflow_provider_lms.simulator.vendor import CourseState
 from airflow_provider_lms.simulator.world import World
 from airflow_provider_lms.simulator.zoho_endpoints import Refused, ZohoEndpoints
 from airflow_provider_lms.simulator.zoho_world import Course, Learner
@@ -66,7 +68,8 @@ class Zoho(ZohoEndpoints):
         self._live: deque[tuple[str, float]] = deque()
         self._calls: deque[float] = deque()
         self._given: deque[float] = deque()
-        self._locked_until = 0.0
+
+    token_call = _TOKEN
 
     @property
     def calls(self) -> list[Request]:
@@ -100,11 +103,37 @@ class Zoho(ZohoEndpoints):
         with self._mutex:
             self.world.finished.add((learner.id, course.id))
 
+    def course_states(self) -> list[CourseState]:
+        return [
+            CourseState(
+                course.id, course.name, len(learners), sum(self._has_completed(each, course) for each in learners)
+            )
+            for course in self.courses
+            for learners in [self._learners_of(course)]
+        ]
+
+    def complete(self, course_id: str, learners: int) -> list[str]:
+        (course,) = [course for course in self.courses if course.id == course_id]
+        left = (each for each in self._learners_of(course) if not self._has_completed(each, course))
+        chosen = list(islice(left, learners))
+        for learner in chosen:
+            self.finish(learner, course)
+        return [learner.id for learner in chosen]
+
+    def _learners_of(self, course: Course) -> list[Learner]:
+        return [each for batch in course.batches or (None,) for each in self.world.learners(course, batch)]
+
+    def _has_completed(self, learner: Learner, course: Course) -> bool:
+        return bool(self.world.course_progress(course, learner)["completionStatus"] == "completed")
+
     def use_up(self) -> None:
         """Somebody else calls so often that the account is locked."""
+        self.lock(self.limits.lock_seconds)
+
+    def lock(self, seconds: float) -> None:
         with self._mutex:
             self.locks += 1
-            self._locked_until = clock.monotonic() + self.limits.lock_seconds
+            super().lock(seconds)
 
     def revoke_tokens(self) -> None:
         """Make every access token invalid."""

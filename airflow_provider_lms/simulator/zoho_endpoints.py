@@ -52,9 +52,13 @@ class ZohoEndpoints(Vendor):
 
     def __init__(self, world: World) -> None:
         super().__init__()
-        self.world = ZohoWorld(world)
-        self.rows = ZohoRows(self.world)
-        self.routes = [*self._course_routes(), *self._content_routes(), *self._account_routes()]
+        self.show(world)
+
+    def show(self, world: World) -> None:
+        with self._mutex:
+            self.world = ZohoWorld(world)
+            self.rows = ZohoRows(self.world)
+            self.routes = [*self._course_routes(), *self._content_routes(), *self._account_routes()]
 
     @property
     def courses(self) -> tuple[Course, ...]:

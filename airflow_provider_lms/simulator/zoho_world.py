@@ -84,7 +84,9 @@ class ZohoWorld:
 
     def __init__(self, world: worlds.World) -> None:
         self._world = world
-        self.finished: set[tuple[str, str]] = set()
+        self.finished: set[tuple[str, str]] = {
+            (zoho_id(3, learner), zoho_id(1, course)) for learner, course in world.finished
+        }
         """Learners and courses, by their ids, in which all entities are completed whatever chance says."""
 
     @cached_property
@@ -99,7 +101,7 @@ class ZohoWorld:
                         id=zoho_id(2, number * 10 + position),
                         name=f"Batch {position + 1}",
                         course_id=zoho_id(1, number),
-                        learners=len(range(position, self._world.users, _BATCHES)),
+                        learners=len(range(position, self._world.enrollments(number), _BATCHES)),
                     )
                     for position in range(_BATCHES if number % 2 else 0)
                 ),
@@ -111,11 +113,20 @@ class ZohoWorld:
     def everyone(self) -> tuple[Learner, ...]:
         return tuple(Learner(zoho_id(3, number), number) for number in range(self._world.users))
 
+    @cached_property
+    def _some(self) -> dict[int, tuple[Learner, ...]]:
+        """The learners of courses that not everybody is in, by the number of the course."""
+        enrolled = {course.number: self._world.enrolled(course.number) for course in self.courses}
+        return {
+            number: tuple(each for each in self.everyone if each.number in learners)
+            for number, learners in enrolled.items()
+            if learners is not None
+        }
+
     def learners(self, course: Course, batch: Batch | None) -> Sequence[Learner]:
         """The learners of a self-paced course, or of a batch."""
-        if batch is None:
-            return self.everyone
-        return self.everyone[course.batches.index(batch) :: len(course.batches)]
+        enrolled = self._some.get(course.number, self.everyone)
+        return enrolled if batch is None else enrolled[course.batches.index(batch) :: len(course.batches)]
 
     def modules(self, course: Course) -> list[dict[str, Any]]:
         """The modules of a course, or of each of its batches."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.durations import describe_duration
@@ -10,6 +14,26 @@ from airflow_provider_lms.durations import describe_duration
 log = logging.getLogger(__name__)
 
 _SECONDS = 30.0
+
+
+class Watcher(Protocol):
+    """Is told how far a reading has come."""
+
+    def __call__(self, pages: int, records: int, done: int, total: int) -> None:
+        """Called after each page, with what :meth:`ProgressLog.update` takes."""
+
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Watcher) -> Iterator[None]:
+    """Tell somebody else too, of the datasets that are written in this context: the command line has a progress bar."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 class ProgressLog:
@@ -33,6 +57,8 @@ class ProgressLog:
         :param done: how many steps of the reading are done or in progress.
         :param total: how many there are. 1 if nobody knows how long the reading is.
         """
+        if (watcher := _watcher.get()) is not None:
+            watcher(pages, records, done, total)
         now = clock.monotonic()
         if self._first is None:
             self._first = now, done

@@ -233,3 +233,11 @@ def _first_users(lms: Simulator) -> set[str]:
 
 def _noon(lms: Simulator, days_ago: int = 10) -> datetime:
     return datetime.fromisoformat(f"{lms.world.as_of - timedelta(days=days_ago)}T12:00:00+00:00")
+
+
+def test_a_title_in_place_of_an_id_is_refused_before_the_first_request(
+    lms: Simulator, client: ISpringLearnClient
+) -> None:
+    with pytest.raises(ValueError, match=r"^course_ids: 'Fire safety 1' is a name, not an id\. Ids have no spaces"):
+        client.course_results(course_ids="Fire safety 1")
+    assert lms.ispring.requests == []

@@ -10,7 +10,7 @@ from msgspec import structs
 from airflow_provider_lms.lms.course.criteria import Criteria
 from airflow_provider_lms.lms.course.evaluation import Evaluation, evaluate
 from airflow_provider_lms.lms.course.progress import CourseSnapshot, LearnerIds
-from airflow_provider_lms.lms.course.read_flow import ReadFlow, observed
+from airflow_provider_lms.lms.course.read_flow import ReadFlow, observed, run_flow
 from airflow_provider_lms.lms.course.readers import CourseReader
 
 
@@ -84,3 +84,18 @@ def reading_flow(reader: CourseReader, learners: LearnerIds | None, *, again: bo
     """
     snapshot, listings = yield from observed(reader.read_flow(learners, again=again))
     return CourseReading(snapshot, one_page=listings.pages <= 1, consistent=listings.consistent, again=again)
+
+
+def read_course(
+    reader: CourseReader, criteria: Criteria, on_second: Callable[[Evaluation], None] = lambda _: None
+) -> Evaluation:
+    """Read a course and hold it against criteria; once more if the verdict would end the waiting. It may block.
+
+    :param on_second: called before the second reading, with what the first one has come to.
+    :raises LmsError: the course could not be read.
+    """
+    reading = run_flow(reading_flow(reader, criteria.learner_ids))
+    if reading.needs_confirmation(criteria):
+        on_second(reading.evaluate(criteria))
+        reading = reading.confirmed_by(run_flow(reading_flow(reader, criteria.learner_ids, again=True)))
+    return reading.evaluate(criteria)

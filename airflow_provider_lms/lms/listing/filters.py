@@ -33,9 +33,12 @@ class IdFilter:
 
         :raises ValueError: an empty list, or something that is not an id; ``name`` is in the message.
         """
-        if self.single:
-            return ((self.param, parse_id(self.name, value)),)
-        return tuple((self.param, item) for item in parse_ids(self.name, value) or ())
+        found = (parse_id(self.name, value),) if self.single else parse_ids(self.name, value) or ()
+        for item in found:
+            # The LMS would only say that a parameter is wrong.
+            if not self.personal and any(character.isspace() for character in item):
+                raise ValueError(f"{self.name}: {item!r} is a name, not an id. Ids have no spaces; listings tell them.")
+        return tuple((self.param, item) for item in found)
 
 
 @dataclass(frozen=True)

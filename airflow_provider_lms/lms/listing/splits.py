@@ -27,12 +27,17 @@ class Splitter(Generic[C, R]):
     :param read: reads the rows of some of the keys with a client, from a continuation of the same keys on. A key that
         is no longer there has no rows.
     :param is_fixed: whether no key can be added while the listing is read, in this attempt or a later one.
+    :param calls_per_key: how many calls each key takes at least, where it is read by calls of its own; None where one
+        call may read several keys.
+    :param keys_are: what the keys stand for, in the plural.
     :param finish: called with a client when all splits were read, for a check of the whole reading.
     """
 
     find_keys: Callable[[], Sequence[str]]
     read: Callable[[C, Sequence[str], str | None], Iterator[Page[R]]]
     is_fixed: bool = False
+    calls_per_key: int | None = None
+    keys_are: str = "parents"
     finish: Callable[[C], None] = lambda _: None
 
 

@@ -115,7 +115,7 @@ class EntityProgressCrawl:
             self.log_cost()
             return [each.key for each in self.enrolled]
 
-        return Reading(self, Splitter(keys, self.read_enrolled))
+        return Reading(self, Splitter(keys, self.read_enrolled, calls_per_key=len(self._types), keys_are="learners"))
 
     def read_enrolled(
         self, client: ZohoPeopleClient, keys: Collection[str], start: str | None
@@ -323,7 +323,7 @@ def _progress_of_batches(
     def pages() -> Iterator[Page[CourseProgress]]:
         yield from read(client, batches().keys(), start)
 
-    return Reading(pages(), Splitter(lambda: [*batches()], read))
+    return Reading(pages(), Splitter(lambda: [*batches()], read, calls_per_key=1, keys_are="batches"))
 
 
 def _time_needed(limits: RateLimits, calls: int) -> str:

@@ -1,0 +1,163 @@
+"""What the command line shows: results on stdout, as a table or as JSON, and everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, Protocol, TextIO
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+_LONGEST_CELL = 200
+_results: TextIO | None = None
+"""Where results go while stdout is kept for them; None is stdout itself."""
+_notes = Console(stderr=True, markup=False, highlight=False)
+
+
+@contextmanager
+def stdout_for_results(*, others_to_stderr: bool) -> Iterator[None]:
+    """Keep stdout for results, so that they can be piped. Airflow, too, writes its log there.
+
+    :param others_to_stderr: whether what else is written to stdout goes to stderr; otherwise nobody sees it.
+    """
+    global _results
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123
+        others = sys.stderr if others_to_stderr else nowhere
+        try:
+            number = sys.stdout.fileno()
+        except (AttributeError, OSError):  # not a file, as in a test
+            _results = sys.stdout
+            try:
+                with redirect_stdout(others):
+                    yield
+            finally:
+                _results = None
+            return
+        # By its number, since Airflow's log may have been set up with this stream before.
+        sys.stdout.flush()
+        with os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors="replace") as _results:
+            os.dup2(others.fileno(), number)
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
+                os.dup2(_results.fileno(), number)
+    _results = None
+
+
+def show_note(text: str) -> None:
+    """Show a line on stderr."""
+    # By the console of the progress bar, which goes on below the line.
+    _notes.print(Text(_plain(text, lines=True)), soft_wrap=True)
+
+
+def show_line(text: str) -> None:
+    """Show a line on stdout."""
+    _stdout().print(Text(_plain(text)), soft_wrap=True)
+
+
+def show_json(value: Any) -> None:
+    """Show a value as JSON on stdout."""
+    stream = _results or sys.stdout
+    stream.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    stream.flush()
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Show a table on stdout."""
+    _stdout().print(_table(columns, rows))
+
+
+def show_records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Show records as a table, or where it would not fit, each record as a block with a line for each value."""
+    console = _stdout()
+    table = _table(columns, ([record.get(name) for name in columns] for record in records))
+    if Measurement.get(console, console.options.update(max_width=100_000), table).maximum <= console.width:
+        console.print(table)
+        return
+    width = max(map(len, columns), default=0)
+    for number, record in enumerate(records, start=1):
+        console.print(Text(f"record {number}", style="bold"))
+        for name in columns:
+            if record.get(name) not in (None, ""):
+                console.print(Text(f"  {name:<{width}}  {_cell(record[name])}"), soft_wrap=True)
+
+
+class Steps(Protocol):
+    """Shows how far something has come."""
+
+    def __call__(self, text: str, done: int | None = None, total: int | None = None) -> None:
+        """Show it.
+
+        :param text: what was done so far.
+        :param done: steps that are done; None if they are not known.
+        :param total: how many there are.
+        """
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Steps]:
+    """A progress bar on stderr. Nothing is shown where that is no terminal.
+
+    :param label: what is being done.
+    """
+    if not _notes.is_terminal:
+        yield _show_nothing
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        console=_notes,
+        transient=True,
+    )
+    with bar:
+        task: TaskID = bar.add_task(label, total=None, text="")
+
+        def show(text: str, done: int | None = None, total: int | None = None) -> None:
+            bar.update(task, text=text, completed=done or 0, total=total)
+
+        yield show
+
+
+def _show_nothing(text: str, done: int | None = None, total: int | None = None) -> None:
+    """Progress where there is no terminal."""
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(Text(name))
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _plain(text)
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."
+
+
+def _plain(text: str, *, lines: bool = False) -> str:
+    """The text without what could steer a terminal: an LMS, or whoever types a course's title, may send anything."""
+    return "".join(
+        each if each.isprintable() or (lines and each == "\n") else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
+def _stdout() -> Console:
+    return Console(file=_results, markup=False, highlight=False)

@@ -1,0 +1,163 @@
+"""Errors are one clear line on stderr and an exit code. None shows a secret."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_lms.command_line import accounts, head
+from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
+from airflow_provider_lms.lms.http.retry import RetryPolicy
+from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.simulator.faults import Fault
+from tests.command_line.conftest import Shell
+
+COURSES = "GET /contents"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("head courses --conn-id nowhere", "--conn-id: there is no connection 'nowhere'. Add it in Airflow, or set the "
+         "environment variable AIRFLOW_CONN_NOWHERE."),
+        ("head courses", "--conn-id: name a connection, or with --lms the LMS whose default connection to take "
+         "(ispring_learn or zoho_people)."),
+        ("head courses --lms moodle", "--lms: expected 'ispring_learn' or 'zoho_people', got 'moodle'."),
+        ("head courses --lms zoho_people --conn-id ispring_learn_default",
+         "--lms: connection 'ispring_learn_default' is of type 'ispring_learn'."),
+        ("head tests --lms zoho_people",
+         "LISTING: zoho_people has no listing 'tests'. `listings` shows what there is."),
+        ("head users --lms ispring_learn --filter", None),
+        ("head users --lms ispring_learn --filter course_ids",
+         "--filter: expected NAME=VALUE, such as course_ids=17, got 'course_ids'."),
+        ("head users --lms ispring_learn --filter course_ids=1", "--filter: users has no filter 'course_ids'. It has "
+         "user_ids, department_ids, group_ids, logins, emails."),
+        ("head courses --lms ispring_learn --filter course_ids=1",
+         "--filter: courses has no filter 'course_ids'. It has none."),
+        ("head entity_progress --lms zoho_people",
+         "--filter: entity_progress needs --filter course_id=..."),
+        ("head module_results --lms ispring_learn --filter completion_statuses=done",
+         "completion_statuses: 'done' is not one of iSpring's statuses (not_started, in_progress, pending, complete, "
+         "passed, accepted, incomplete, failed, declined)."),
+        ("head users --lms ispring_learn --columns name", None),
+        ("head courses --lms ispring_learn --rows 0",
+         "--rows: expected a whole number of at least 1, got '0'."),
+        ("cost courses --lms ispring_learn --records 1 --like x",
+         "--like: it replaces --records. Give only one of them."),
+        ("locks --lms zoho_people --yes", "--yes: give --lift as well."),
+        ("schema courses", "--lms: there is a listing 'courses' in several. Say which: ispring_learn or zoho_people."),
+        ("read courses --lms ispring_learn --to /tmp/x --format xml", None),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_told_before_the_first_request(
+    words: str, message: str | None, lms: Simulator, shell: Shell
+) -> None:
+    result = shell(words)
+    assert (result.code, result.out) == (2, "")
+    if message is not None:
+        assert result.err == f"error: {message}\n"
+    assert lms.ispring.requests == lms.zoho.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.status(401), 3),
+        (faults.status(403), 3),
+        (faults.status(404), 3),
+        (faults.status(400), 3),
+        (faults.status(429), 4),
+        (faults.status(503), 4),
+        (faults.html_page(), 4),
+        (faults.truncated(), 4),
+        (faults.body(b'{"unexpected": 1}'), 1),
+    ],
+    ids=["401", "403", "404", "400", "429", "503", "html", "truncated", "broken"],
+)
+def test_the_exit_code_tells_whether_to_try_again(fault: Fault, code: int, lms: Simulator, shell: Shell) -> None:
+    lms.ispring.fail(COURSES, fault, times=10)
+    result = shell("head courses --lms ispring_learn --max-wait 0")
+    assert result.code == code
+    (line,) = [each for each in result.err.splitlines() if each.startswith("error: ")]
+    assert line.startswith("error: GET /contents")
+
+
+def test_the_refusal_of_an_operator_is_one_as_well(lms: Simulator, shell: Shell, tmp_path: Path) -> None:
+    lms.ispring.fail(COURSES, faults.status(403), times=10)
+    assert shell(f"read courses --lms ispring_learn --to {tmp_path}").code == 3
+
+
+def test_a_store_that_cannot_be_used_is_an_outage(
+    lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW__LMS__COORDINATION_URL", tmp_path.as_uri())  # a folder, and no file
+    assert shell("locks --lms zoho_people").code == 4
+
+
+def test_no_output_holds_a_secret_or_a_token(lms: Simulator, shell: Shell, tmp_path: Path) -> None:
+    lms.zoho.limits.requests = 10_000
+    lms.zoho.fail("GET /api/v1/rooms", faults.status(500), times=100)
+    shown = "".join(
+        f"{result.out}{result.err}"
+        for words in (
+            "check --verbose --max-wait 0",
+            "check --quick --json",
+            "head courses --verbose",
+            f"read courses --to {tmp_path} --verbose",
+            f"wait {lms.zoho.courses[0].id} --count 40 --timeout 0 --verbose",
+            "locks --verbose",
+        )
+        for result in [shell(f"{words} --lms zoho_people")]
+    )
+    assert "HTTP 500" in shown
+    for secret in (*lms.zoho.tokens, lms.zoho.client_secret, lms.zoho.refresh_token):
+        assert secret not in shown
+
+
+def test_an_unexpected_error_shows_its_type_only(lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the secret is 17")
+
+    monkeypatch.setattr(head, "find_job", fail)
+    result = shell("head courses --lms ispring_learn")
+    assert result.code == 1
+    assert result.err == (
+        "error: RuntimeError. This is unexpected: run the command again with --verbose, and report what it shows.\n"
+    )
+
+
+def test_verbose_shows_where_an_error_comes_from(lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head, "find_job", lambda *_, **__: 1 / 0)
+    assert "ZeroDivisionError: division by zero" in shell("head courses --lms ispring_learn --verbose").err
+
+
+def test_ctrl_c_ends_with_130_and_leaves_the_queue(
+    lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = lms.connection("zoho_people")
+    connection["extra"] |= {"requests_per_window": 1, "window_seconds": 600}
+    monkeypatch.setenv("AIRFLOW_CONN_ZOHO_PEOPLE_DEFAULT", json.dumps(connection))
+    assert shell("head courses --lms zoho_people").code == 0
+    states: list[str] = []
+
+    def interrupt(_: float) -> None:
+        states.extend(each["state"] for each in ZohoPeopleHook().holders())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accounts, "RetryPolicy", partial(RetryPolicy, sleep=interrupt))
+    result = shell("head courses --lms zoho_people")
+    assert (result.code, result.err, states) == (130, "Interrupted.\n", ["waiting"])
+    assert ZohoPeopleHook().holders() == []
+
+
+def test_what_could_steer_a_terminal_is_not_shown(lms: Simulator, shell: Shell) -> None:
+    def rename(page: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
+        page["contentItems"][0]["title"] = "\x1b[2Jgone [bold]"
+        return page
+
+    lms.ispring.fail(COURSES, faults.content(rename))
+    shown = shell("head courses --lms ispring_learn -n 1 --columns title").out
+    assert shown.splitlines()[1].rstrip() == "\N{REPLACEMENT CHARACTER}[2Jgone [bold]"
