@@ -34,7 +34,7 @@ with DAG(
 ) as dag:
     folder = "{{ params.output }}"
     results = ISpringCourseResultsOperator(task_id="results", output_path=f"{folder}/results")
-    # Names and e-mail addresses stay in the LMS.
+    # Names and e-mail addresses are not stored.
     users = ISpringUsersOperator(task_id="users", drop_columns=["fields"], output_path=f"{folder}/users")
     departments = ISpringDepartmentsOperator(task_id="departments", output_path=f"{folder}/departments")
     enrollments = ISpringEnrollmentsOperator(task_id="enrollments", output_path=f"{folder}/enrollments")

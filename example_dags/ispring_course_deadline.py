@@ -21,9 +21,10 @@ from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
 from airflow_provider_lms.sensors.ispring import ISpringCourseCompletionSensor
 
 COURSE = os.environ.get("LMS_COURSE_ID")
-# The last whole month, also of a run that is triggered, whose data interval is empty.
-MONTH_START = "{{ data_interval_end.subtract(months=1).start_of('month') | ds }}"
-MONTH_END = "{{ data_interval_end.start_of('month') | ds }}"
+# The last whole month before the run. A run that is triggered may have no data interval.
+THIS_MONTH = "(data_interval_end | default(dag_run.run_after, true)).replace(day=1)"
+MONTH_START = "{{ (" + THIS_MONTH + " - macros.timedelta(days=1)).replace(day=1) | ds }}"
+MONTH_END = "{{ " + THIS_MONTH + " | ds }}"
 
 with DAG(
     dag_id="ispring_course_deadline",

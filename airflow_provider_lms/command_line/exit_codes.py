@@ -32,11 +32,13 @@ class UsageError(ValueError):
 
 def exit_code_of(error: BaseException) -> ExitCode:
     """The exit code that an error leads to."""
+    from airflow_provider_lms.storage.errors import ManifestError  # here, for the package imports Airflow
+
     if isinstance(error, REFUSALS):
         return ExitCode.REFUSED
     if isinstance(error, CoordinationError) or (isinstance(error, LmsError) and error.transient):
         return ExitCode.UNAVAILABLE
-    if isinstance(error, LmsError | OSError):
+    if isinstance(error, LmsError | OSError | ManifestError):
         return ExitCode.FAILED
     return ExitCode.USAGE if isinstance(error, ValueError) else ExitCode.FAILED
 

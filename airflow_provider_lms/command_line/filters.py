@@ -29,7 +29,7 @@ def parse_filters(given: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def check_names(what: str, given: Mapping[str, object], known: Sequence[str]) -> None:
-    """Refuse a filter that there is not.
+    """Refuse a filter that does not exist.
 
     :param what: what has the filters, for the error.
     :raises UsageError: a name that is not known.

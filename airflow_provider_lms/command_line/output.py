@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Protocol, TextIO
 
 from rich.console import Console
@@ -47,9 +47,12 @@ def stdout_for_results(*, others_to_stderr: bool) -> Iterator[None]:
             try:
                 yield
             finally:
-                sys.stdout.flush()
+                with suppress(BrokenPipeError):
+                    sys.stdout.flush()
+                with suppress(BrokenPipeError):  # whoever reads the results has enough of them
+                    _results.flush()
                 os.dup2(_results.fileno(), number)
-    _results = None
+                _results = None
 
 
 def show_note(text: str) -> None:

@@ -13,10 +13,9 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
 from airflow_provider_lms.links.dataset import DatasetLink, console_url
-from airflow_provider_lms.operators.lineage import ListingResult, ReportsLineage, TaskLineage
+from airflow_provider_lms.operators.lineage import ReadListing, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
     Compression,
-    Grain,
     IfExists,
     Names,
     OutputFormat,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_lms.operators.waiting import Waiting
     from airflow_provider_lms.storage.attachments import Attachments
     from airflow_provider_lms.storage.dataset import Description
-    from airflow_provider_lms.storage.partitions import EarlierDataset
+    from airflow_provider_lms.storage.partitions import EarlierDataset, Grain
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.storage.source import Source
 
@@ -75,9 +74,9 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves requests, and comes
         back for them. The part so far is closed, and the task resumes from there.
         ``execution_timeout`` starts again at each resume. The default is Airflow's ``[operators] default_deferrable``.
-    :param partition_by: with an ``output_path``, ``day`` or ``month`` finds out which days or months have other rows
-        than in the dataset before. The events of outlet assets get these as partitions (Airflow 3.3 and newer), so
-        that downstream DAGs run for them alone.
+    :param partition_by: with an ``output_path``, ``day`` or ``month`` compares the rows of each day or month with those
+        of the dataset before. The events of outlet assets get those that differ as partitions (Airflow 3.3 and newer),
+        so that downstream DAGs run for them alone.
     :param partition_column: the column with the date, in UTC; None is that of the watermark, such as
         ``completionDate``. Rows without a date belong to no partition.
     :param compare_to: the folder of the dataset to compare with (templated); None is the one in ``output_path``.
@@ -230,6 +229,8 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         return self._execute(context, Waiting.of(waiting))
 
     def _execute(self, context: Context, waiting: Waiting) -> list[dict[str, Any]] | dict[str, Any]:
+        from airflow.providers.common.compat.sdk import AirflowFailException
+
         from airflow_provider_lms.failures import fail_if_refused
         from airflow_provider_lms.hooks.base import ClientOptions
         from airflow_provider_lms.lms.errors import LmsError
@@ -238,6 +239,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
         from airflow_provider_lms.operators.output import earlier_dataset, part_options
+        from airflow_provider_lms.storage.partitions import TooManyPartitions
 
         self._keep_iterators()
         self.check_parameters()
@@ -246,7 +248,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         self.parallel_requests = parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = part_options(self)
-        earlier = earlier_dataset(self)
+        earlier = earlier_dataset(self, context)
         choice = self.column_choice()
         parse_choice("schema_contract", self.schema_contract, get_args(SchemaContract))
         can_defer = self.deferrable and self.output_path is not None and "ti" in context
@@ -260,7 +262,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
                 projection = (
                     choice if choice is None else Projection(listing.name, listing.record, choice, client.hash_secret)
                 )
-                read = ListingResult(client.asset_uri(listing.name), listing, projection)
+                read = ReadListing(client.asset_uri(listing.name), listing, projection)
                 self.lineage.result = read
                 result: list[dict[str, Any]] | dict[str, Any]
                 if self.output_path is None:
@@ -278,6 +280,8 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
                     self.lineage.result = replace(read, records=result["records"] - result["carried"], summary=result)
                 self.push_link(client, context)
                 return result
+            except TooManyPartitions as error:
+                raise AirflowFailException(str(error)) from error  # a retry would find as many
             except (LmsError, CoordinationError) as error:
                 if can_defer and error.transient:
                     self._defer(client, error, waiting, max_wait)

@@ -27,7 +27,7 @@ class TaskLineage:
     """
 
     read: dict[str, None] = field(default_factory=dict)
-    result: ListingResult | None = None
+    result: ReadListing | None = None
 
     def add(self, uri: str) -> None:
         """Note that a listing is read."""
@@ -53,7 +53,7 @@ class TaskLineage:
 
 
 @dataclass(frozen=True)
-class ListingResult:
+class ReadListing:
     """What a task has made of a listing.
 
     :param uri: the asset URI of the listing.

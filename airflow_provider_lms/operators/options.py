@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias, TypedDict
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
+    from airflow_provider_lms.storage.partitions import Grain
+
 OutputFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
 IfExists: TypeAlias = Literal["replace", "fail"]
-Grain: TypeAlias = Literal["day", "month"]
 SchemaContract: TypeAlias = Literal["evolve", "freeze"]
 Names: TypeAlias = Sequence[str] | str | None
 

@@ -13,8 +13,11 @@ from airflow_provider_lms.storage.parts import PartOptions
 from airflow_provider_lms.tables.columns import Columns
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_lms.operators.base import LmsExtractOperator
     from airflow_provider_lms.storage.dataset import Description
+    from airflow_provider_lms.storage.manifest import TaskInstanceKey
 
 
 def part_options(task: LmsExtractOperator) -> PartOptions:  # type: ignore[type-arg]
@@ -30,9 +33,10 @@ def part_options(task: LmsExtractOperator) -> PartOptions:  # type: ignore[type-
     )
 
 
-def earlier_dataset(task: LmsExtractOperator) -> EarlierDataset | None:  # type: ignore[type-arg]
+def earlier_dataset(task: LmsExtractOperator, context: Context) -> EarlierDataset | None:  # type: ignore[type-arg]
     """What the partitions of a task's dataset are compared with; None if it has no partitions.
 
+    :param context: the task's.
     :raises ValueError: a parameter is invalid, or is given where it means nothing; it is named.
     """
     if task.partition_by is None:
@@ -46,7 +50,19 @@ def earlier_dataset(task: LmsExtractOperator) -> EarlierDataset | None:  # type:
     if task.max_pages is not None:
         raise ValueError("partition_by: leave out max_pages. A dataset that it cuts short lacks rows of partitions.")
     directory = None if task.compare_to is None else folder("compare_to", task.compare_to)
-    return EarlierDataset(directory, parse_int("max_partitions", task.max_partitions))
+    limit = parse_int("max_partitions", task.max_partitions)
+    return EarlierDataset(directory, limit, lambda run: _has_succeeded(context, run))
+
+
+def _has_succeeded(context: Context, run: TaskInstanceKey) -> bool:
+    """Whether an earlier task instance has succeeded, as far as Airflow tells it: Airflow 2 does not."""
+    find = getattr(context.get("ti"), "get_task_states", None)
+    if find is None or run.dag_id is None:
+        return True
+    states = find(dag_id=run.dag_id, map_index=run.map_index, task_ids=[run.task_id], run_ids=[run.run_id])
+    found = [state for tasks in states.values() for state in tasks.values()]
+    # A run that was deleted is nobody's any more.
+    return not found or "success" in found
 
 
 def partitioned_by(task: LmsExtractOperator, description: Description) -> PartitionedBy | None:  # type: ignore[type-arg]
@@ -59,12 +75,14 @@ def partitioned_by(task: LmsExtractOperator, description: Description) -> Partit
         return None
     columns = Columns(description.record)
     column = task.partition_column
+    dates = [each.name for each in columns.declared if each.type == "timestamp"]
+    if not dates:
+        raise ValueError(f"partition_by: the dataset of {description.resource} has no column with dates.")
     if column is None:
         if description.watermark is None:
             raise ValueError(
-                f"partition_by: {description.resource} has no date of its own to divide it by. Name a column in "
-                "partition_column."
+                f"partition_by: the dataset of {description.resource} has no date that tells new records from old "
+                f"ones, or it was left out. Name a column in partition_column: {', '.join(dates)}."
             )
         column = columns.name_of(description.watermark)
-    dates = [each.name for each in columns.declared if each.type == "timestamp"]
     return PartitionedBy(column=parse_choice("partition_column", column, dates), grain=task.partition_by)

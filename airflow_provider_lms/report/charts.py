@@ -8,7 +8,7 @@ from io import StringIO
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.report.figures import EXPIRY_DAYS, Group, Progress
+from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup, Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +19,17 @@ _WIDTH = 4.4
 _ROW = 0.5
 _FRAME = 0.9
 _LABEL = 34
-_COLORS: Mapping[Progress, str] = {
-    Progress.COMPLETED: "#2f7d4f",
-    Progress.IN_PROGRESS: "#e3a23a",
-    Progress.NOT_STARTED: "#b9c0c8",
-    Progress.UNSUCCESSFUL: "#b5443c",
+_COLORS: Mapping[Stage, str] = {
+    Stage.COMPLETED: "#2f7d4f",
+    Stage.IN_PROGRESS: "#e3a23a",
+    Stage.NOT_STARTED: "#b9c0c8",
+    Stage.UNSUCCESSFUL: "#b5443c",
 }
 _EXPIRY_COLORS = dict(zip(EXPIRY_DAYS, ("#b5443c", "#e3a23a", "#8aa4c0"), strict=True))
 _INK = "#2b3138"
 _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text, in the font of the page
     "svg.hashsalt": "airflow-provider-lms",  # the same figures give the same file
-    "text.parse_math": False,  # a title may have dollar signs
     "font.size": 9,
     "text.color": _INK,
     "axes.labelcolor": _INK,
@@ -41,29 +40,29 @@ _STYLE: Any = {
 }
 
 
-def progress_bars(groups: Sequence[Group]) -> str:
+def progress_bars(groups: Sequence[EnrollmentGroup]) -> str:
     """For each group a bar: how many of its enrollments are completed, in progress and so on, in percent."""
     series = {
-        progress.value: ([100 * group.enrollments[progress] / group.total for group in groups], color)
-        for progress, color in _COLORS.items()
+        stage.value: ([100 * group.enrollments[stage] / group.total for group in groups], color)
+        for stage, color in _COLORS.items()
     }
     bars = [(group.label, f"{group.share:.0%} completed") for group in groups]
     return _stacked(bars, series, "% of enrollments", limit=100)
 
 
-def overdue_bars(groups: Sequence[Group]) -> str:
+def overdue_bars(groups: Sequence[EnrollmentGroup]) -> str:
     """For each group a bar with its overdue enrollments."""
-    series = {"overdue": ([float(group.overdue) for group in groups], _COLORS[Progress.UNSUCCESSFUL])}
+    series = {"overdue": ([float(group.overdue) for group in groups], _COLORS[Stage.UNSUCCESSFUL])}
     return _stacked([(group.label, f"{group.overdue:,}") for group in groups], series, "overdue enrollments")
 
 
-def risk_bars(groups: Sequence[Group]) -> str:
+def risk_bars(groups: Sequence[EnrollmentGroup]) -> str:
     """For each group a bar with its enrollments at risk."""
-    series = {"at risk": ([float(group.at_risk) for group in groups], _COLORS[Progress.IN_PROGRESS])}
+    series = {"at risk": ([float(group.at_risk) for group in groups], _COLORS[Stage.IN_PROGRESS])}
     return _stacked([(group.label, f"{group.at_risk:,}") for group in groups], series, "enrollments at risk")
 
 
-def expiry_bars(groups: Sequence[Group]) -> str:
+def expiry_bars(groups: Sequence[EnrollmentGroup]) -> str:
     """For each group a bar with its certificates that expire soon."""
     series = {
         f"within {days} days": ([float(group.expiring[days]) for group in groups], color)
@@ -79,8 +78,8 @@ def weekly_line(weeks: Mapping[date, int]) -> str:
 
     figure, axes = _figure(2.4)
     days, counts = list(weeks), list(weeks.values())
-    axes.fill_between(days, counts, color=_COLORS[Progress.COMPLETED], alpha=0.2, linewidth=0)  # type: ignore[arg-type]
-    axes.plot(days, counts, color=_COLORS[Progress.COMPLETED], linewidth=2)  # type: ignore[arg-type]
+    axes.fill_between(days, counts, color=_COLORS[Stage.COMPLETED], alpha=0.2, linewidth=0)  # type: ignore[arg-type]
+    axes.plot(days, counts, color=_COLORS[Stage.COMPLETED], linewidth=2)  # type: ignore[arg-type]
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     locator: Any = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
@@ -111,8 +110,9 @@ def _stacked(
         axes.barh(rows, values, left=left, color=color, height=0.4, label=name)
         left = [start + value for start, value in zip(left, values, strict=True)]
     for row, (label, value) in enumerate(bars):
-        axes.text(0, row - 0.27, shorten(label, _LABEL, placeholder="..."), va="bottom", ha="left")
-        axes.text(1, row - 0.27, value, va="bottom", ha="right", transform=axes.get_yaxis_transform())
+        above: Any = {"y": row - 0.27, "va": "bottom", "parse_math": False}  # a title may have dollar signs
+        axes.text(x=0, s=shorten(label, _LABEL, placeholder="..."), ha="left", **above)
+        axes.text(x=1, s=value, ha="right", transform=axes.get_yaxis_transform(), **above)
     axes.set_ylim(len(bars) - 0.6, -0.75)
     axes.set_xlim(0, limit)
     axes.set_yticks([])

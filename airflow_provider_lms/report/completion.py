@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.report import rows
-from airflow_provider_lms.report.figures import EXPIRY_DAYS, Figures, Group, Privacy, Progress, count
+from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup, Figures, Privacy, Stage, count
 from airflow_provider_lms.storage import read_records
 from airflow_provider_lms.storage.files import folder, write_bytes
 
 if TYPE_CHECKING:
     from airflow_provider_lms.storage.files import Location
 
-Source: TypeAlias = "Location | Mapping[str, Any] | Iterable[Location | Mapping[str, Any]]"
+Datasets: TypeAlias = "Location | Mapping[str, Any] | Iterable[Location | Mapping[str, Any]]"
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Section:
 def completion_report(
     output: Location,
     *,
-    results: Source,
-    people: Source | None = None,
-    departments: Source | None = None,
-    enrollments: Source | None = None,
+    results: Datasets,
+    people: Datasets | None = None,
+    departments: Datasets | None = None,
+    enrollments: Datasets | None = None,
     title: str = "Training completion",
-    as_of: date | None = None,
+    as_of: date | str | None = None,
     show_people: bool = False,
     smallest_group: int = 5,
 ) -> dict[str, Any]:
     """Make a report about completions from datasets: one HTML file that needs no network.
 
     It shows completion by course and department, the trend by week, overdue enrollments by manager, certificates that
-    expire, and who may not complete a course in time. What a dataset is missing for is left out.
+    expire, and who may not complete a course in time. Parts whose dataset is not given are left out.
 
     Without ``show_people`` nobody is named: managers are numbered, learners are only counted, and groups of fewer than
-    ``smallest_group`` people are merged. Datasets with hashed ids will do.
+    ``smallest_group`` people are merged. Ids may be hashed.
 
     :param output: the file to write: a path or a URL, such as ``s3://lake/reports/completion.html``.
     :param results: course results (iSpring Learn) or course progress (Zoho People): a folder, a task's summary, or a
@@ -62,11 +62,12 @@ def completion_report(
     :param departments: departments (iSpring Learn), for their names.
     :param enrollments: enrollments (iSpring Learn), for certificates that expire.
     :param title: the heading.
-    :param as_of: the day that the report is about; None is today in UTC.
+    :param as_of: the day that the report is about, also as text such as ``2026-11-30``; None is today in UTC.
     :param show_people: name learners at risk and managers, and show groups of any size.
-    :param smallest_group: the least people of a group, if nobody is named; at least 2.
+    :param smallest_group: how many people a group must have if nobody is named; at least 2.
     :return: ``uri`` of the file, and ``learners``, ``enrollments``, ``completed``, ``overdue`` and ``at_risk``.
-    :raises ValueError: a dataset is of another listing, or the report would be about too few people.
+    :raises ValueError: a parameter is invalid, a dataset is of another listing or lacks a column, or the report would
+        be about nobody or about too few people.
     :raises ImportError: the extra ``report`` is not installed.
 
     Example::
@@ -76,7 +77,7 @@ def completion_report(
     if smallest_group < 2:
         raise ValueError("smallest_group: must be at least 2. To show single people, give show_people=True.")
     _check_installed()
-    day = clock.utcnow().date() if as_of is None else as_of
+    day = _parse_day(as_of)
     names = rows.department_names(_read(departments)) if departments is not None else {}
     if people is not None and not names:
         names = {each["departmentId"]: each["department"] for each in _read(people) if _has_department(each)}
@@ -101,7 +102,17 @@ def completion_report(
     }
 
 
-def _read(source: Source) -> Iterator[Mapping[str, Any]]:
+def _parse_day(as_of: date | str | None) -> date:
+    if as_of is None:
+        return clock.utcnow().date()
+    try:
+        found = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
+    except ValueError:
+        raise ValueError(f"as_of: expected a day such as 2026-11-30, got {as_of!r}.") from None
+    return found.date() if isinstance(found, datetime) else found
+
+
+def _read(source: Datasets) -> Iterator[Mapping[str, Any]]:
     return read_records(source)
 
 
@@ -179,19 +190,19 @@ def _sections(figures: Figures) -> Iterator[Section]:
     )
 
 
-def _progress(heading: str, text: str, groups: Sequence[Group]) -> Section:
+def _progress(heading: str, text: str, groups: Sequence[EnrollmentGroup]) -> Section:
     from airflow_provider_lms.report import charts
 
     return Section(
         heading,
         text,
         charts.progress_bars(groups),
-        ("", "Learners", *(progress.value.capitalize() for progress in Progress), "Overdue"),
+        ("", "Learners", *(stage.value.capitalize() for stage in Stage), "Overdue"),
         [
             (
                 group.label,
                 f"{len(group.learners):,}",
-                *(f"{group.enrollments[progress]:,}" for progress in Progress),
+                *(f"{group.enrollments[stage]:,}" for stage in Stage),
                 f"{group.overdue:,}",
             )
             for group in groups

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from airflow_provider_lms.lms.course.progress import State
-from airflow_provider_lms.report.rows import Certificate, Enrolled, Person
+from airflow_provider_lms.report.rows import Enrolled, ExpiringCertificate, Person
 
 EXPIRY_DAYS = (30, 60, 90)
 """Within how many days from now certificates expire."""
@@ -25,7 +25,7 @@ _MOST_PEOPLE = 200
 _WEEKS = 26
 
 
-class Progress(StrEnum):
+class Stage(StrEnum):
     """How far an enrollment is, as the charts show it."""
 
     COMPLETED = "completed"
@@ -35,12 +35,12 @@ class Progress(StrEnum):
 
 
 @dataclass
-class Group:
+class EnrollmentGroup:
     """Enrollments that belong together, such as those in a course.
 
     :param label: the name of the course, department or manager.
     :param learners: whose they are.
-    :param enrollments: how many there are by progress.
+    :param enrollments: how many there are by stage.
     :param overdue: how many are past their due date and not completed.
     :param at_risk: how many may not be completed in time.
     :param expiring: how many certificates expire, by the least of :data:`EXPIRY_DAYS` in which they do.
@@ -48,7 +48,7 @@ class Group:
 
     label: str
     learners: set[str] = field(default_factory=set)
-    enrollments: Counter[Progress] = field(default_factory=Counter)
+    enrollments: Counter[Stage] = field(default_factory=Counter)
     overdue: int = 0
     at_risk: int = 0
     expiring: Counter[int] = field(default_factory=Counter)
@@ -61,7 +61,7 @@ class Group:
     @property
     def completed(self) -> int:
         """The completed ones."""
-        return self.enrollments[Progress.COMPLETED]
+        return self.enrollments[Stage.COMPLETED]
 
     @property
     def share(self) -> float:
@@ -71,11 +71,11 @@ class Group:
     def add(self, each: Enrolled, *, at_risk: bool) -> None:
         """Count an enrollment in."""
         self.learners.add(each.learner)
-        self.enrollments[_progress(each)] += 1
+        self.enrollments[_stage(each)] += 1
         self.overdue += each.overdue and each.state is not State.COMPLETED
         self.at_risk += at_risk
 
-    def merge(self, other: Group) -> None:
+    def merge(self, other: EnrollmentGroup) -> None:
         """Count another group in."""
         self.learners |= other.learners
         self.enrollments += other.enrollments
@@ -105,12 +105,12 @@ class Figures:
     :param learners_at_risk: None if people are not shown.
     """
 
-    whole: Group
-    courses: Sequence[Group]
-    departments: Sequence[Group] | None
-    managers: Sequence[Group] | None
+    whole: EnrollmentGroup
+    courses: Sequence[EnrollmentGroup]
+    departments: Sequence[EnrollmentGroup] | None
+    managers: Sequence[EnrollmentGroup] | None
     weeks: Mapping[date, int]
-    expiring: Sequence[Group] | None
+    expiring: Sequence[EnrollmentGroup] | None
     learners_at_risk: Sequence[LearnerAtRisk] | None
 
 
@@ -130,7 +130,7 @@ def count(
     rows: Iterable[Enrolled],
     people: Mapping[str, Person] | None,
     departments: Mapping[str, str],
-    certificates: Iterable[Certificate] | None,
+    certificates: Iterable[ExpiringCertificate] | None,
     privacy: Privacy,
     as_of: date,
 ) -> Figures:
@@ -142,28 +142,30 @@ def count(
     :raises ValueError: the report would be about too few people.
     """
     latest = _latest(rows)
-    whole = Group("all")
-    by_course: dict[str, Group] = {}
-    by_department: dict[str, Group] = {}
-    by_manager: dict[str, Group] = {}
+    whole = EnrollmentGroup("all")
+    by_course: dict[str, EnrollmentGroup] = {}
+    by_department: dict[str, EnrollmentGroup] = {}
+    by_manager: dict[str, EnrollmentGroup] = {}
     weeks: Counter[date] = Counter()
     at_risk: list[Enrolled] = []
     for each in latest:
         risky = _is_at_risk(each, as_of)
-        groups = [whole, by_course.setdefault(each.course, Group(each.title))]
+        groups = [whole, by_course.setdefault(each.course, EnrollmentGroup(each.title))]
         if people is not None:
             person = people.get(each.learner)
             department = person.department if person else None
             manager = person.manager if person else None
             name = departments.get(department or "", department) or "No department"
-            groups.append(by_department.setdefault(department or "", Group(name)))
-            groups.append(by_manager.setdefault(manager or "", Group(_name(people, manager, "No manager"))))
+            groups.append(by_department.setdefault(department or "", EnrollmentGroup(name)))
+            groups.append(by_manager.setdefault(manager or "", EnrollmentGroup(_name(people, manager, "No manager"))))
         for group in groups:
             group.add(each, at_risk=risky)
         if each.state is State.COMPLETED and each.completed_on is not None:
             weeks[each.completed_on - timedelta(days=each.completed_on.weekday())] += 1
         if risky:
             at_risk.append(each)
+    if not whole.total:
+        raise ValueError("results: there are no enrollments, so there is nothing to report.")
     if not privacy.show_people and len(whole.learners) < privacy.smallest_group:
         raise ValueError(
             f"results: the report would be about {len(whole.learners)} people. With fewer than "
@@ -186,17 +188,17 @@ def _latest(rows: Iterable[Enrolled]) -> Iterable[Enrolled]:
     found: dict[tuple[str, str], Enrolled] = {}
     for each in rows:
         before = found.get((each.learner, each.course))
-        if before is None or before.access_date <= each.access_date:
+        if before is None or before.enrolled_at <= each.enrolled_at:
             found[each.learner, each.course] = each
     return found.values()
 
 
-def _progress(each: Enrolled) -> Progress:
+def _stage(each: Enrolled) -> Stage:
     if each.state is State.COMPLETED:
-        return Progress.COMPLETED
+        return Stage.COMPLETED
     if each.state is State.UNSUCCESSFUL:
-        return Progress.UNSUCCESSFUL
-    return Progress.IN_PROGRESS if each.started else Progress.NOT_STARTED
+        return Stage.UNSUCCESSFUL
+    return Stage.IN_PROGRESS if each.started else Stage.NOT_STARTED
 
 
 def _is_at_risk(each: Enrolled, as_of: date) -> bool:
@@ -206,7 +208,7 @@ def _is_at_risk(each: Enrolled, as_of: date) -> bool:
     return each.overdue or (each.due is not None and each.due <= as_of + _SOON and little)
 
 
-def _shown(groups: Iterable[Group], privacy: Privacy, other: str) -> list[Group]:
+def _shown(groups: Iterable[EnrollmentGroup], privacy: Privacy, other: str) -> list[EnrollmentGroup]:
     """The greatest groups, with all others in one.
 
     Small groups are merged. If they are too few people even together, the next group is merged with them. No group is
@@ -216,7 +218,7 @@ def _shown(groups: Iterable[Group], privacy: Privacy, other: str) -> list[Group]
     ordered = sorted(groups, key=lambda group: (-len(group.learners), group.label))
     kept = [group for group in ordered if len(group.learners) >= least][:_MOST_GROUPS]
     rest = [group for group in ordered if group not in kept]
-    merged = Group(other)
+    merged = EnrollmentGroup(other)
     for group in rest:
         merged.merge(group)
     if not kept:
@@ -226,7 +228,7 @@ def _shown(groups: Iterable[Group], privacy: Privacy, other: str) -> list[Group]
     return [*kept, *([merged] if len(merged.learners) >= least else [])]
 
 
-def _managers(by_manager: Mapping[str, Group], privacy: Privacy) -> list[Group]:
+def _managers(by_manager: Mapping[str, EnrollmentGroup], privacy: Privacy) -> list[EnrollmentGroup]:
     named = [group for key, group in by_manager.items() if key]
     alone = [group for key, group in by_manager.items() if not key]
     if not privacy.show_people:
@@ -243,14 +245,16 @@ def _last_weeks(weeks: Mapping[date, int], as_of: date) -> dict[date, int]:
     }
 
 
-def _expiring(certificates: Iterable[Certificate], courses: Mapping[str, Group], as_of: date) -> Iterator[Group]:
-    found: dict[str, Group] = {}
+def _expiring(
+    certificates: Iterable[ExpiringCertificate], courses: Mapping[str, EnrollmentGroup], as_of: date
+) -> Iterator[EnrollmentGroup]:
+    found: dict[str, EnrollmentGroup] = {}
     for each in certificates:
         left = (each.expires_on - as_of).days
         window = next((days for days in EXPIRY_DAYS if 0 <= left <= days), None)
         if window is not None:
             label = courses[each.course].label if each.course in courses else each.course
-            group = found.setdefault(each.course, Group(label))
+            group = found.setdefault(each.course, EnrollmentGroup(label))
             group.learners.add(each.learner)
             group.expiring[window] += 1
     yield from found.values()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeAlias
@@ -13,6 +14,11 @@ from airflow_provider_lms.lms.zoho_people.course import STATUSES as ZOHO_STATUSE
 
 Row: TypeAlias = Mapping[str, Any]
 
+_OF_ISPRING = {"userId", "courseId", "completionStatus"}
+_OF_ZOHO = {"learnerId", "courseId", "completionPercentage"}
+_OF_ENROLLMENTS = {"enrollmentId", "learnerId", "courseId"}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Enrolled:
@@ -21,7 +27,7 @@ class Enrolled:
     :param title: the course's title; its id if it has none.
     :param state: completed, unsuccessful, or open.
     :param started: whether an open one was begun.
-    :param access_date: when the learner was enrolled, as text that sorts by date. The latest enrollment counts.
+    :param enrolled_at: when the learner was enrolled. The latest enrollment counts.
     :param due: until when the course is to be completed.
     :param completed_on: when it was completed.
     :param progress: how much is done, in percent.
@@ -33,7 +39,7 @@ class Enrolled:
     state: State
     started: bool
     overdue: bool
-    access_date: str
+    enrolled_at: datetime
     due: date | None
     completed_on: date | None
     progress: float | None
@@ -53,7 +59,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class ExpiringCertificate:
     """A certificate that expires."""
 
     learner: str
@@ -67,14 +73,15 @@ def enrolled(rows: Iterable[Row]) -> Iterator[Enrolled]:
     :raises ValueError: they are rows of something else.
     """
     for row in rows:
-        if "userId" in row and "completionStatus" in row and "moduleId" not in row:
+        if row.keys() >= _OF_ISPRING and "moduleId" not in row:
             yield _of_ispring(row)
-        elif "learnerId" in row and "completionPercentage" in row:
+        elif row.keys() >= _OF_ZOHO:
             yield _of_zoho(row)
         else:
             raise ValueError(
-                "results: expected a dataset of course results (iSpring Learn) or of course progress (Zoho People), "
-                "with its ids and statuses."
+                "results: expected a dataset of course results (iSpring Learn) with "
+                f"{', '.join(sorted(_OF_ISPRING))}, or of course progress (Zoho People) with "
+                f"{', '.join(sorted(_OF_ZOHO))}."
             )
 
 
@@ -107,16 +114,19 @@ def department_names(rows: Iterable[Row]) -> dict[str, str]:
     }
 
 
-def certificates(rows: Iterable[Row]) -> Iterator[Certificate]:
+def certificates(rows: Iterable[Row]) -> Iterator[ExpiringCertificate]:
     """The certificates that expire, from rows of enrollments (iSpring Learn).
 
     :raises ValueError: they are rows of something else.
     """
     for row in rows:
-        if "enrollmentId" not in row or "learnerId" not in row:
-            raise ValueError("enrollments: expected a dataset of enrollments (iSpring Learn).")
+        if not row.keys() >= _OF_ENROLLMENTS:
+            raise ValueError(
+                "enrollments: expected a dataset of enrollments (iSpring Learn) with "
+                f"{', '.join(sorted(_OF_ENROLLMENTS))}."
+            )
         if (expires := _day(row.get("certExpiryDate"))) is not None:
-            yield Certificate(row["learnerId"], row["courseId"], expires)
+            yield ExpiringCertificate(row["learnerId"], row["courseId"], expires)
 
 
 def _of_ispring(row: Row) -> Enrolled:
@@ -127,7 +137,7 @@ def _of_ispring(row: Row) -> Enrolled:
         state=_state(ISPRING_STATUSES, row["userId"], row["completionStatus"]),
         started=row["completionStatus"] != "not_started",
         overdue=bool(row.get("isOverdue")),
-        access_date=str(row.get("accessDate") or ""),
+        enrolled_at=_moment(row.get("accessDate")) or _LONG_AGO,
         due=_day(row.get("dueDate")),
         completed_on=_day(row.get("completionDate")),
         progress=_number(row.get("progress")),
@@ -143,7 +153,7 @@ def _of_zoho(row: Row) -> Enrolled:
         state=_state(ZOHO_STATUSES, row["learnerId"], row.get("completionStatus"), done=progress == 100),
         started=bool(progress),
         overdue=False,
-        access_date=str(row.get("enrolledDate") or ""),
+        enrolled_at=_moment(row.get("enrolledDate")) or _LONG_AGO,
         due=None,
         completed_on=_day(row.get("completionDate")),
         progress=progress,
@@ -162,17 +172,19 @@ def _number(value: object) -> float | None:
 
 
 def _day(value: object) -> date | None:
-    """The day of a date or of a text, in UTC; None if it has none that can be read."""
-    if isinstance(value, str):
-        return _parsed(value, datetime.fromisoformat) or _parsed(
-            value, lambda text: datetime.strptime(text, "%d-%b-%Y")
-        )
-    return value.astimezone(UTC).date() if isinstance(value, datetime) else None
+    """The day of a date in text, in UTC; None if it has none that can be read."""
+    moment = _moment(value)
+    return None if moment is None else moment.date()
 
 
-def _parsed(text: str, parse: Callable[[str], datetime]) -> date | None:
-    try:
-        moment = parse(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC).date() if moment.tzinfo is not None else moment.date()
+def _moment(value: object) -> datetime | None:
+    """A date in text, as iSpring Learn or as Zoho writes it. One without a zone is in UTC."""
+    for parse in (datetime.fromisoformat, _of_zohos_text):
+        with suppress(ValueError):
+            moment = parse(str(value))
+            return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _of_zohos_text(text: str) -> datetime:
+    return datetime.strptime(text, "%d-%b-%Y")

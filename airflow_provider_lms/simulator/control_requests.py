@@ -101,7 +101,7 @@ class ControlRequests:
     def reply(self, request: Request) -> Reply:
         """The reply to a request."""
         # A web page that the user has open could send requests to this machine, but not under this name.
-        if urlsplit(f"//{request.headers.get('host', '')}").hostname not in _LOOPBACK:
+        if _host_of(request) not in _LOOPBACK:
             return _error(403, "A simulator is steered only by the name 127.0.0.1 or localhost.")
         method, _, path = request.call.partition(" ")
         name = path.removeprefix(PREFIX).strip("/")
@@ -130,6 +130,13 @@ class ControlRequests:
         if not last.isdecimal() or not 1 <= int(last) <= _MOST_SHOWN:
             return _error(400, f"last: expected a number from 1 to {_MOST_SHOWN:,}, got {last!r}.")
         return Reply(content={"requests": [each.to_json() for each in self._log.last(int(last))]})
+
+
+def _host_of(request: Request) -> str | None:
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname
+    except ValueError:
+        return None
 
 
 def _error(status: int, message: str) -> Reply:

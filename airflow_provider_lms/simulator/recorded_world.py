@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from airflow_provider_lms.simulator.world import DONE, OVER, Course, Result, World
+
+MOST_LEARNERS = 1_000_000
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +25,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     :param learner: the learner's number, counted from 0.
     """
 
-    learner: int
+    learner: Annotated[int, msgspec.Meta(ge=0, lt=MOST_LEARNERS)]
     course_id: str
     course_title: str
     status: str
@@ -75,7 +77,7 @@ def _of_ispring(row: Mapping[str, Any], learner: int) -> Recorded:
 
 
 def _of_zoho(row: Mapping[str, Any], learner: int) -> Recorded:
-    progress = row.get("completionPercentage")
+    progress = _percentage(row.get("completionPercentage"))
     open_status = "in_progress" if progress else "not_started"
     is_done = str(row["completionStatus"]).casefold() in ("completed", "complete")
     return Recorded(
@@ -85,6 +87,14 @@ def _of_zoho(row: Mapping[str, Any], learner: int) -> Recorded:
         status="complete" if is_done else open_status,
         progress=progress,
     )
+
+
+def _percentage(value: object) -> float | None:
+    """Zoho's number, which may be a text such as ``45%``."""
+    try:
+        return float(str(value).removesuffix("%"))
+    except ValueError:
+        return None
 
 
 def _moment(text: object) -> datetime | None:

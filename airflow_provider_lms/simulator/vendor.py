@@ -124,7 +124,7 @@ class Vendor(Host):
         """Serve another world from now on. Access tokens stay valid."""
 
     def time_passed(self) -> None:
-        """Take notice that the clock was moved."""
+        """Adjust to a clock that was moved."""
 
     @abstractmethod
     def connection(self, url: str) -> dict[str, Any]:

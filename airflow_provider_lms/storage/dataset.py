@@ -146,6 +146,10 @@ class Dataset:
         finally:
             self.lost_pages = progress.lost_pages
         manifest.states = states
+        self._commit(manifest, progress, before)
+        return manifests.summarize(self._directory, manifest)
+
+    def _commit(self, manifest: Manifest, progress: Progress, before: Manifest | None) -> None:
         manifest.previous = [*(before.names if before else []), *progress.leftovers]
         # If this fails half-way, the manifest may name the new files or the old ones: both stay.
         manifests.put(self._directory, manifest)
@@ -160,16 +164,15 @@ class Dataset:
             f"{manifest.pages:,}",
             len(manifest.files),
         )
-        return manifests.summarize(self._directory, manifest)
 
     def _changed_partitions(self, manifest: Manifest, earlier: EarlierDataset, before: Manifest | None) -> list[str]:
-        if earlier.directory is not None:
-            return find_changed(manifest, manifests.find(earlier.directory), earlier.max_partitions)
-        changed = find_changed(manifest, before, earlier.max_partitions)
-        if before is not None and self._run.same_instance(before.run):
-            # An attempt has committed, and was killed before Airflow knew of these.
-            changed = sorted({*changed, *(before.changed_partitions or ())})
-        return changed
+        compared = before if earlier.directory is None else manifests.find(earlier.directory)
+        if before is None or before.partitioned_by != manifest.partitioned_by:
+            return find_changed(manifest, compared, earlier.max_partitions)
+        # A task that has committed may fail before Airflow knows of its partitions, for example if it is killed.
+        is_retry = self._run.same_instance(before.run)
+        unreported = before.changed_partitions if is_retry or not earlier.was_reported(before.run) else None
+        return find_changed(manifest, compared, earlier.max_partitions, unreported or ())
 
     def _put_states(self, source: Source, progress: Progress) -> AttachedFile | None:
         states = source.states([split.keys for split in progress.splits], progress.started_at)

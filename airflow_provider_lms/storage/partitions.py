@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -21,7 +21,7 @@ from airflow_provider_lms.tables.columns import READ_AT, Columns
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_lms.storage.manifest import Manifest
+    from airflow_provider_lms.storage.manifest import Manifest, TaskInstanceKey
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,13 @@ class EarlierDataset:
 
     :param directory: the folder of the earlier dataset; None is the folder that the new one is written to.
     :param max_partitions: how many partitions may differ.
+    :param was_reported: whether Airflow knows of the partitions that a task instance has found. If not, they are found
+        again, whatever this dataset is compared with.
     """
 
     directory: ObjectStoragePath | None
     max_partitions: int
+    was_reported: Callable[[TaskInstanceKey], bool] = lambda _: True
 
 
 class PartitionDigests:
@@ -85,6 +88,8 @@ class PartitionDigests:
         self._date_of = attrgetter(attributes[by.column])
         # When a row was read says nothing about the row.
         self._ignored = {attributes[READ_AT]: None} if READ_AT in attributes else {}
+        # Such a column is of floats in Parquet, so a row that was carried over has 47.0 where the LMS has sent 47.
+        self._mixed = [column.attribute for column in Columns(record).declared if column.type == "number or text"]
         self._encode = msgspec.json.Encoder(order="deterministic").encode
         self._records: dict[str, int] = {}
         self._sums: dict[str, int] = {}
@@ -96,10 +101,17 @@ class PartitionDigests:
             if date is None:
                 continue
             key = date.isoformat()[: self._length]
-            row = msgspec.structs.replace(record, **self._ignored) if self._ignored else record
-            digest = hashlib.blake2b(self._encode(row), digest_size=_DIGEST_BYTES).digest()
+            digest = hashlib.blake2b(self._encode(self._comparable(record)), digest_size=_DIGEST_BYTES).digest()
             self._records[key] = self._records.get(key, 0) + 1
             self._sums[key] = (self._sums.get(key, 0) + int.from_bytes(digest)) % _MODULUS
+
+    def _comparable(self, record: Any) -> Any:
+        changes: dict[str, Any] = dict(self._ignored)
+        for attribute in self._mixed:
+            value = getattr(record, attribute)
+            if isinstance(value, float) and value.is_integer():
+                changes[attribute] = int(value)
+        return msgspec.structs.replace(record, **changes) if changes else record
 
     def partitions(self) -> dict[str, Partition]:
         """The partitions by key, such as ``2026-11-29`` or ``2026-11``."""
@@ -119,21 +131,24 @@ def merge(parts: Iterable[Mapping[str, Partition]]) -> dict[str, Partition]:
     return found
 
 
-def find_changed(now: Manifest, earlier: Manifest | None, max_partitions: int) -> list[str]:
+def find_changed(
+    now: Manifest, earlier: Manifest | None, max_partitions: int, unreported: Iterable[str] = ()
+) -> list[str]:
     """The keys of the partitions whose rows differ, in order.
 
-    A partition that has gone counts if both datasets have the same filters. With others, such as a later period, nobody
-    has asked for its rows.
+    A partition that has gone counts if both datasets have the same filters. With other filters, its rows may only not
+    have been asked for.
 
     :param now: the new dataset.
     :param earlier: the dataset to compare with; None if there is none. Then every partition differs.
+    :param unreported: further partitions, which an earlier task has found and nobody knows of.
     :raises TooManyPartitions: there are more than ``max_partitions``.
     """
     partitions, before = now.partitions, _comparable(now, earlier)
     changed = {key for key, each in partitions.items() if before.get(key) != each}
     if earlier is not None and earlier.query == now.query:
         changed |= before.keys() - partitions.keys()
-    found = sorted(changed)
+    found = sorted(changed.union(unreported))
     if len(found) > max_partitions:
         raise TooManyPartitions(_advice(found, now, max_partitions))
     return found

@@ -94,16 +94,30 @@ def test_a_late_completion_runs_the_downstream_dag_for_its_own_day_alone(stage: 
     assert stage.counted() == {**Counter(completed), "2020-02-29": 1}
 
 
+def test_the_days_of_a_task_that_has_failed_are_run_by_the_next(stage: Stage) -> None:
+    days = stage.days_run(1)
+    user, course = stage.lms.ispring.users[1], stage.lms.ispring.courses[0]
+    stage.lms.ispring.enroll(user, course)
+    stage.lms.ispring.record(user, course, "complete", completion=datetime(2020, 3, 1, tzinfo=UTC))
+    run = stage.read_results()
+    assert stage.days_run(len(days) + 1) == sorted([*days, "2020-03-01"])
+
+    task = f"/api/v2/dags/{PRODUCER}/dagRuns/{quote(run['dag_run_id'])}/taskInstances/read_results"
+    stage.airflow.call("PATCH", task, {"new_state": "failed"})
+    assert stage.read_results()["state"] == "success"
+    assert stage.days_run(len(days) + 2) == sorted([*days, "2020-03-01", "2020-03-01"])
+
+
 def test_openlineage_hears_what_was_read_and_written(stage: Stage) -> None:
     events = stage.events("read_results")
-    assert len(events) == 3
+    assert len(events) == 5
     (read,), (*written,) = events[0]["inputs"], events[0]["outputs"]
     assert (read["namespace"], read["name"]) == ("ispring-learn://acme", "course_results")
     assert [(each["namespace"], each["name"]) for each in written] == [
         ("file", str(stage.folder)),
         ("ispring-learn://acme", "course_results"),
     ]
-    rows = len(stage.lms.ispring.course_results()) - 1
+    rows = len(stage.lms.ispring.course_results()) - 2  # two were added after the first run
     assert read["inputFacets"]["dataQualityMetrics"]["rowCount"] == rows
     assert written[0]["outputFacets"]["outputStatistics"]["rowCount"] == rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ def test_a_moved_clock_ends_a_lock_and_dates_completions(lms: Simulator, zoho: Z
 def test_whoever_is_past_the_due_date_of_a_moved_clock_is_overdue(lms: Simulator) -> None:
     user, course = lms.ispring.users[0], lms.ispring.courses[0]
     lms.ispring.unenroll(user, course)
-    lms.ispring.enroll(user, course, due=clock.utcnow().replace(year=2099))
+    lms.ispring.enroll(user, course, due=datetime(2099, 1, 1, tzinfo=UTC))
     assert [row.overdue for row in lms.ispring.results() if (row.user, row.course) == (user, course)] == [False]
     steer(lms, "clock", seconds=86_400 * 365 * 10)
     assert [row.overdue for row in lms.ispring.results() if (row.user, row.course) == (user, course)] == [False]
