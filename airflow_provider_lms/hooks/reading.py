@@ -148,15 +148,15 @@ class ReadsListings(ABC):
                 is_complete, is_consistent = page.next is None, is_consistent and page.consistent
                 if len(rows) >= most:
                     break
-        is_complete = is_complete and len(rows) <= most
-        if not is_complete:
+        if not is_complete or len(rows) > most:
+            is_complete = False
             notes.append(
                 f"There may be more rows: at most {most} rows and {MAX_PAGES} pages were to be read. "
                 "Narrow the listing by filters."
             )
         if not is_consistent:
             notes.append(_MOVED)
-        return {"rows": rows[:most], "complete": is_complete, "left_out": left_out, "notes": notes}
+        return {"rows": rows[:most], "complete": is_complete and is_consistent, "left_out": left_out, "notes": notes}
 
     def count_rows(self, listing: str, filters: dict[str, Any] | None = None) -> dict[str, Any]:
         """Count the rows of a listing of the LMS. If the result says "complete": false, there may be more rows than it
@@ -189,7 +189,7 @@ class ReadsListings(ABC):
             )
         if not is_consistent:
             notes.append(_MOVED)
-        return {"count": count, "complete": is_complete, "notes": notes}
+        return {"count": count, "complete": is_complete and is_consistent, "notes": notes}
 
     def _find(self, listing: str) -> Listing[Any]:
         listings = VENDORS[self.conn_type].listings()

@@ -55,11 +55,15 @@ def test_groups_are_merged_as_the_option_says(datasets: Path, shell: Shell) -> N
     assert "groups of fewer than 7 people are merged" in (datasets / "completion.html").read_text()
 
 
-def test_several_datasets_of_results_are_one_report(datasets: Path, shell: Shell) -> None:
-    assert shell("report --results results --to once.html").code == 0
-    twice = shell("report --results results --results results --to twice.html")
-    assert twice.code == 0
-    assert (datasets / "once.html").read_text() == (datasets / "twice.html").read_text()
+def test_several_datasets_of_results_are_one_report(datasets: Path, shell: Shell, lms: Simulator) -> None:
+    folders = []
+    for number, course in enumerate(lms.ispring.courses):
+        read = f"read course_results --lms ispring_learn --filter course_ids={course.id} --to {number}"
+        assert shell(read).code == 0
+        folders.append(f"--results {number}")
+    assert shell(f"report {' '.join(folders)} --to parts.html").code == 0
+    assert shell("report --results results --to whole.html").code == 0
+    assert (datasets / "parts.html").read_text() == (datasets / "whole.html").read_text()
 
 
 def test_no_request_is_sent(datasets: Path, shell: Shell, lms: Simulator) -> None:

@@ -21,9 +21,11 @@ from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.errors import LmsNotFound
 from airflow_provider_lms.lms.listing.contract import fields_of
-from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator import Simulator, World, faults
 from airflow_provider_lms.testing import fake_clock
 from airflow_provider_lms.vendors import VENDORS
+from tests.lms.test_moving_records import CALL as COURSES
+from tests.lms.test_moving_records import Shelf
 
 Hook = CourseHook[Any, Any, Any]
 
@@ -142,6 +144,15 @@ def test_a_question_costs_a_bounded_number_of_pages(
     assert len(lms.zoho.calls) == 2
 
 
+@pytest.mark.parametrize("method", ["count_rows", "read_rows"])
+def test_it_is_told_if_records_came_or_went(method: str, zoho: ZohoPeopleHook, lms: Simulator) -> None:
+    moving = Shelf(12, 5, {2: lambda ids: ids.pop(0), 4: lambda ids: ids.pop(0)})
+    lms.zoho.fail(COURSES, moving.reply, times=1_000)
+    found = getattr(zoho, method)("courses")
+    note = "Records came or went while the listing was read, so some may be missing."
+    assert (found["complete"], found["notes"]) == (False, [note])
+
+
 def test_rows_are_counted(hook: Hook, lms: Simulator) -> None:
     people = "users" if hook.conn_type == "ispring_learn" else "employees"
     assert hook.count_rows(people) == {"count": lms.world.users, "complete": True, "notes": []}
@@ -229,6 +240,16 @@ def test_a_wrong_argument_is_named_before_anything_is_sent(
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         getattr(ispring, method)(**arguments)
     assert lms.ispring.requests == []
+
+
+def test_statuses_without_a_known_meaning_are_told(ispring: ISpringLearnHook, lms: Simulator) -> None:
+    def archive(page: Any) -> Any:
+        return {**page, "results": [{**row, "completionStatus": "archived"} for row in page["results"]]}
+
+    lms.ispring.fail("GET /learners/results", faults.content(archive), times=10)
+    found = ispring.course_completion(lms.ispring.courses[0].id)
+    assert (found["completed"], found["pending"]) == (0, 40)
+    assert found["notes"] == ["The LMS sent statuses that it does not document: archived. They count as not completed."]
 
 
 def test_a_course_that_does_not_exist_is_no_empty_course(zoho: ZohoPeopleHook) -> None:
