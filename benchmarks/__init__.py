@@ -1,1 +1,1 @@
-"""Side-by-side measurements. ``python -m benchmarks`` prints a table; see docs/benchmarks.md."""
+"""Side-by-side measurements. ``python -m benchmarks`` prints a table; see docs/project/benchmarks.md."""

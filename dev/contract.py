@@ -1,12 +1,14 @@
 """``python -m dev.contract``: writes the published contract of every listing anew, from the declarations.
 
 For each LMS: a JSON Schema per listing and dbt sources in ``schemas/``, a data dictionary in ``docs/tables/``, and what
-an IDE knows of the listings. A test checks that all files are current.
+an IDE knows of the listings. Also the pages in ``docs/reference/`` about operations and parameters. A test checks that
+all files are current.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,17 @@ import yaml
 
 from airflow_provider_lms.lms.listing.contract import Field, describe, fields_of, json_schema
 from airflow_provider_lms.lms.listing.spec import Listing
+from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.tables.columns import EXTRA, Columns
 from airflow_provider_lms.vendors import VENDORS, Vendor
-from dev import operations, overloads, registry
+from dev import operations, overloads, parameters, registry
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"
 RELEASED = SCHEMAS / "released"
 TABLES = ROOT / "docs" / "tables"
 
+_PARAMETERS = "../reference/parameters/operators.md"
 _EXTRA_MEANING = "What no other column can hold: a JSON object by field name."
 
 
@@ -117,25 +121,25 @@ def _dictionary(vendor: Vendor, listings: Mapping[str, Listing[Any]]) -> str:
             "",
             "Generated from the declarations by `make contract`.",
             "",
-            "One table per listing. A table has the columns below and [`_extra`](../datasets.md#formats), which holds",
-            "what no other column can.",
+            "One table per listing. A table has the columns below and [`_extra`](../extract/datasets.md#formats),",
+            "which holds what no other column can.",
             "",
             "* *Personal* is `direct` if the value alone identifies a person. It is `indirect` if the value does so",
             "  together with other data, or tells something about a person.",
             "* *Known* tells how surely a column is known: `documented` by the vendor, `seen` in responses by others,",
             "  or `assumed`.",
             "",
-            f"The same for programs: [JSON Schema](../../schemas/{vendor.conn_type}) and",
-            f"[dbt sources](../../schemas/{vendor.conn_type}/sources.yml).",
+            "The same for programs: a JSON Schema of each table and",
+            f"[dbt sources](../../schemas/{vendor.conn_type}/sources.yml) are in `schemas/{vendor.conn_type}/`.",
             "",
             *_diagram(listings),
-            *(line for listing in listings.values() for line in _table(listing, listings)),
+            *(line for listing in listings.values() for line in _table(vendor, listing, listings)),
         ]
     )
 
 
 def _diagram(listings: Mapping[str, Listing[Any]]) -> Iterator[str]:
-    yield from ("## How they belong together", "", "```mermaid", "erDiagram")
+    yield from ("## How they belong together", "", "```mermaid", "erDiagram", "    direction LR")
     for listing in listings.values():
         for field in fields_of(listing.record):
             if (target := _target(field, listings)) is not None:
@@ -144,11 +148,36 @@ def _diagram(listings: Mapping[str, Listing[Any]]) -> Iterator[str]:
     yield from ("```", "")
 
 
-def _table(listing: Listing[Any], listings: Mapping[str, Listing[Any]]) -> Iterator[str]:
+def _readers(vendor: Vendor, listing: Listing[Any]) -> Iterator[str]:
+    """The operators that read a listing, and how a client does."""
+    for operator in parameters.public_classes()["operators"]:
+        if not issubclass(operator, LmsExtractOperator) or vendor.module not in operator.__module__.split("."):
+            continue
+        if operator.__name__.endswith("ListingOperator"):
+            general = f'[`{operator.__name__}(listing="{listing.name}")`]({_PARAMETERS}#{operator.__name__.lower()})'
+        # Which listing an operator reads does not depend on its parameters.
+        elif operator.__new__(operator).declaration() is listing:
+            yield f"[`{operator.__name__}`]({_PARAMETERS}#{operator.__name__.lower()})"
+    yield from (general, f'`client.read("{listing.name}")`')
+
+
+def _filters(listing: Listing[Any]) -> Iterator[str]:
+    """What a listing can be read by. The ids of parents may be left out: then all parents are read."""
+    inherited = set() if listing.parent is None else listing.parent.ids.keys()
+    optional = "".join(re.findall(r"\[.*\]", listing.path))
+    needed = {each.name for each in listing.path_ids if f"{{{each.name}}}" not in optional} - inherited
+    for name in overloads.parameters_of(listing):
+        yield f"`{name}` (required)" if name in needed else f"`{name}`"
+
+
+def _table(vendor: Vendor, listing: Listing[Any], listings: Mapping[str, Listing[Any]]) -> Iterator[str]:
     names = {field.attribute: field.name for field in fields_of(listing.record)}
     key = ", ".join(f"`{names[attribute]}`" for attribute in listing.key) or "none that every row has"
     yield from (f"## {listing.name}", "", describe(listing.record), "")
-    yield f"Primary key: {key}. Source: {listing.source}."
+    yield f"* Primary key: {key}."
+    yield f"* Read by: {', '.join(_readers(vendor, listing))}."
+    yield f"* Filters: {', '.join(_filters(listing)) or 'none'}."
+    yield f"* Source: {listing.source}."
     yield from ("", "| column | type | null | meaning | personal | known |", "|---|---|---|---|---|---|")
     types = {column.name: column.type for column in Columns(listing.record).declared}
     for field in fields_of(listing.record):
@@ -163,8 +192,18 @@ def _table(listing: Listing[Any], listings: Mapping[str, Listing[Any]]) -> Itera
 
 def main() -> None:
     """Write all files, and remove those of listings that are gone."""
-    files = {**dict(generate()), **dict(overloads.generate()), **dict(operations.generate())}
-    old = {*SCHEMAS.glob("*/*.json"), *SCHEMAS.glob("*/sources.yml"), *TABLES.glob("*.md")}
+    files = {
+        **dict(generate()),
+        **dict(overloads.generate()),
+        **dict(operations.generate()),
+        **dict(parameters.generate()),
+    }
+    old = {
+        *SCHEMAS.glob("*/*.json"),
+        *SCHEMAS.glob("*/sources.yml"),
+        *TABLES.glob("*.md"),
+        *parameters.PAGES.glob("*.md"),
+    }
     for path in old - files.keys():
         if RELEASED not in path.parents:
             path.unlink()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import time
 from collections import Counter
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,16 @@ from airflow_provider_lms.simulator.zoho import Limits
 from dev.standalone import Airflow
 
 ROOT = Path(__file__).parent.parent
-DEMO = ROOT / ".demo"
-OUTPUT = DEMO / "output"
 DAGS = ("ispring_results", "zoho_people_progress")
 LIMITS = Limits(window_seconds=2.0, lock_seconds=10.0)
+NEXT = """
+What to look at next:
+  example_dags/ispring_results.py    the DAG that ran first, and zoho_people_progress.py, the second one
+  docs/start/tutorial.md             write a DAG of your own, run it and test it
+  docs/connections/index.md          connect your account
+  make demo ARGS=--stay              the same again, and Airflow's UI stays up to look around
+  make docs-serve                    the documentation as a site
+"""
 COLUMNS = {"userId": 10, "moduleTitle": 18, "completionStatus": 16, "progress": 8, "completionDate": 22}
 
 
@@ -43,8 +51,29 @@ class Progress:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dev.demo")
     parser.add_argument("--stay", action="store_true", help="leave Airflow running, to look around in its UI")
-    stay = parser.parse_args().stay
-    shutil.rmtree(DEMO, ignore_errors=True)
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / ".demo", help="where everything is written; emptied first"
+    )
+    options = parser.parse_args()
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, _interrupt)
+    try:
+        return demo(options.folder.resolve(), stay=options.stay)
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is left running.")
+        return 130
+
+
+def _interrupt(*_: object) -> None:
+    """End the demo as Ctrl-C does, and let no second signal keep it from ending what it has started."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def demo(folder: Path, *, stay: bool) -> int:
+    """Run the example DAGs, and show what they wrote."""
+    shutil.rmtree(folder, ignore_errors=True)
     progress = Progress()
     with ExitStack() as stack:
         lms = stack.enter_context(Simulator(World(users=250, courses=4, modules=5)))
@@ -56,53 +85,55 @@ def main() -> int:
             "ispring_learn_default": lms.connection("ispring_learn"),
             "zoho_people_default": zoho.connection("zoho_people"),
         }
-        airflow = stack.enter_context(Airflow(DEMO / "airflow", ROOT / "example_dags", connections))
-        states = [run(airflow, dag, progress) for dag in DAGS]
+        airflow = stack.enter_context(Airflow(folder / "airflow", ROOT / "example_dags", connections))
+        states = [run(airflow, dag, folder / "output" / dag, progress) for dag in DAGS]
         progress.say(f"Zoho People was called {len(zoho.zoho.calls)} times, with {zoho.zoho.locks} locks.")
-        if states[0] == "success":
-            show()
+        show(folder / "output")
         if stay:
             print(f"\nLook around at {airflow.url} (no password). Ctrl-C ends it.", flush=True)
-            try:
-                time.sleep(86_400)
-            except KeyboardInterrupt:
-                print()
+            while True:
+                time.sleep(3_600)
     progress.say("Airflow and the simulators are stopped.")
     if set(states) != {"success"}:
-        print(f"Logs: {DEMO / 'airflow' / 'logs'}")
+        print(f"Logs: {folder / 'airflow' / 'logs'}")
         return 1
+    print(NEXT)
     return 0
 
 
-def run(airflow: Airflow, dag: str, progress: Progress) -> str:
+def run(airflow: Airflow, dag: str, output: Path, progress: Progress) -> str:
     """Run an example into a folder of its own."""
     progress.say(f"The DAG {dag} runs at {airflow.url}:")
-    ended: str = airflow.run(dag, {"output": f"file://{OUTPUT / dag}"}, progress=progress.tasks)["state"]
+    ended: str = airflow.run(dag, {"output": f"file://{output}"}, progress=progress.tasks)["state"]
     progress.say(f"The run ended in {ended}.")
     return ended
 
 
-def show() -> None:
-    """Print what was written, and how to look at it."""
+def show(output: Path) -> None:
+    """Print every dataset that was written, a few rows, and how to look at them."""
     from airflow_provider_lms.storage import read_manifest, read_records
 
-    folders = sorted(path.parent for path in (OUTPUT / DAGS[0]).glob("**/_manifest.json"))
+    folders = sorted(path.parent for path in output.glob("**/_manifest.json"))
+    if not folders:
+        return
     print("\nWritten:")
     for folder in folders:
-        manifest = read_manifest(str(folder))
-        for file in manifest["files"]:
-            print(f"  {folder.relative_to(ROOT)}/{file['name']}  {file['records']} rows, {file['bytes']:,} bytes")
+        files = read_manifest(str(folder))["files"]
+        rows, size = sum(file["records"] for file in files), sum(file["bytes"] for file in files)
+        print(f"  {_shown(folder)}: {rows:,} rows, {size:,} bytes in {len(files)} file{'s' * (len(files) != 1)}")
     print("\nA few rows:")
     print("  " + "  ".join(f"{name:<{width}}" for name, width in COLUMNS.items()))
-    for number, record in enumerate(read_records([str(folder) for folder in folders])):
-        if number == 5:
-            break
+    results = [str(folder) for folder in folders if DAGS[0] in folder.parts]
+    for record in islice(read_records(results), 5):
         cells = ("" if record[name] is None else str(record[name]) for name in COLUMNS)
         print("  " + "  ".join(f"{cell[:width]:<{width}}" for cell, width in zip(cells, COLUMNS.values(), strict=True)))
-    print("\nTo look at it:")
-    print(f"  cat {folders[0].relative_to(ROOT)}/_manifest.json")
-    print(f"  head -1 {folders[0].relative_to(ROOT)}/*.jsonl")
-    print("  make demo ARGS=--stay    # the same, and Airflow's UI stays up\n")
+    print("\nTo look at the files:")
+    print(f"  cat '{_shown(folders[0])}/_manifest.json'")
+    print(f"  head -1 '{_shown(folders[0])}'/*.jsonl\n", flush=True)
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 if __name__ == "__main__":

@@ -54,11 +54,13 @@ with DAG(
             for start, end in pairwise(starts)
         ]
 
+    # [START ispring_module_results_by_month]
     results = ISpringModuleResultsOperator.partial(
         task_id="module_results",
         map_index_template="{{ task.completion_date_start[:7] }}",
         max_active_tis_per_dagrun=4,
     ).expand_kwargs(windows("{{ params.first_month }}", "{{ params.months }}", "{{ params.output }}"))
+    # [END ispring_module_results_by_month]
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, int]:

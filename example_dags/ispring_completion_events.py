@@ -15,6 +15,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_provider_lms.triggers.events import CourseCompletionEventTrigger
 
+# [START ispring_completion_events]
 completions = Asset(
     "ispring_completions",
     watchers=[
@@ -28,6 +29,7 @@ completions = Asset(
         )
     ],
 )
+# [END ispring_completion_events]
 
 with DAG(
     dag_id="ispring_completion_events",

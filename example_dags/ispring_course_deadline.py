@@ -41,6 +41,7 @@ with DAG(
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
+    # [START ispring_course_completion]
     completed = ISpringCourseCompletionSensor(
         task_id="completed",
         course_id="{{ params.course_id }}",
@@ -55,7 +56,9 @@ with DAG(
         soft_fail=True,
         deferrable=True,
     )
+    # [END ispring_course_completion]
 
+    # [START ispring_course_results]
     results = ISpringCourseResultsOperator(
         task_id="results",
         course_ids="{{ params.course_id }}",
@@ -63,5 +66,6 @@ with DAG(
         access_date_end=MONTH_END,
         output_path=f"{{{{ params.output }}}}/{MONTH_START}/course={{{{ params.course_id }}}}",
     )
+    # [END ispring_course_results]
 
     completed >> results

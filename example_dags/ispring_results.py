@@ -28,8 +28,11 @@ with DAG(
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
+    # [START ispring_courses]
     courses = ISpringCoursesOperator(task_id="courses")
+    # [END ispring_courses]
 
+    # [START ispring_module_results]
     results = ISpringModuleResultsOperator.partial(
         task_id="module_results",
         completion_date_start="{{ data_interval_start }}",
@@ -40,6 +43,7 @@ with DAG(
     ).expand_kwargs(
         courses.output.map(lambda course: {"course_ids": course["contentItemId"], "params": {"title": course["title"]}})
     )
+    # [END ispring_module_results]
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, int]:

@@ -39,9 +39,13 @@ with DAG(
     tags=["lms", "ispring"],
     doc_md=__doc__,
 ) as dag:
+    # [START ispring_users]
     users = ISpringUsersOperator(task_id="users", output_path="{{ params.output }}/users")
+    # [END ispring_users]
     courses = ISpringCoursesOperator(task_id="courses", output_path="{{ params.output }}/courses")
+    # [START ispring_enrollments]
     enrollments = ISpringEnrollmentsOperator(task_id="enrollments", output_path="{{ params.output }}/enrollments")
+    # [END ispring_enrollments]
     results = ISpringCourseResultsOperator(
         task_id="results",
         user_statuses=[1, 3, 5],  # without this filter, those who have left would be missing

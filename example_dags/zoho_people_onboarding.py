@@ -26,8 +26,11 @@ with DAG(
     tags=["lms", "zoho"],
     doc_md=__doc__,
 ) as dag:
+    # [START zoho_people_courses]
     courses = ZohoPeopleCoursesOperator(task_id="courses")
+    # [END zoho_people_courses]
 
+    # [START zoho_people_course_completion]
     completed = ZohoPeopleCourseCompletionSensor.partial(
         task_id="completed",
         required_share="{{ params.required_share }}",
@@ -36,6 +39,7 @@ with DAG(
         timeout=timedelta(days=14),
         deferrable=True,
     ).expand(course_id=courses.output.map(lambda course: course["courseId"]))
+    # [END zoho_people_course_completion]
 
     @task
     def report(results: list[dict[str, Any]]) -> dict[str, int]:

@@ -54,6 +54,7 @@ with DAG(
 ) as dag:
     courses = ZohoPeopleCoursesOperator(task_id="courses")
 
+    # [START zoho_people_entity_progress]
     progress = ZohoPeopleEntityProgressOperator.partial(
         task_id="entity_progress",
         entity_types="{{ params.entity_types | tojson }}",
@@ -66,6 +67,7 @@ with DAG(
     ).expand_kwargs(
         courses.output.map(lambda course: {"course_id": course["courseId"], "params": {"title": course["courseName"]}})
     )
+    # [END zoho_people_entity_progress]
 
     @task
     def report(summaries: list[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -15,7 +15,7 @@ from airflow_provider_lms.lms.listing.contract import fields_of, json_schema
 from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.storage import arrow_schema
 from airflow_provider_lms.vendors import VENDORS, Vendor
-from dev import contract, operations, overloads
+from dev import contract, operations, overloads, parameters
 
 LISTINGS = [
     pytest.param(vendor.conn_type, listing, id=f"{vendor.conn_type}.{listing.name}")
@@ -41,6 +41,13 @@ def test_the_committed_files_are_current() -> None:
 def test_the_generated_code_is_current() -> None:
     pytest.importorskip("ruff")
     stale = [str(path) for path, content in overloads.generate() if path.read_text() != content]
+    assert stale == [], "run make contract"
+
+
+def test_the_pages_of_parameters_are_current() -> None:
+    pages = dict(parameters.generate())
+    assert {*parameters.PAGES.glob("*.md")} == pages.keys(), "run make contract"
+    stale = [str(path) for path, content in pages.items() if path.read_text() != content]
     assert stale == [], "run make contract"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "airflow_provider_lms"
-ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+ARCHITECTURE = (ROOT / "docs/project/architecture.md").read_text()
 FOLLOWED = [
     (cells[0], cells[1])
     for line in ARCHITECTURE.split("## Follow a parameter")[1].split("\n## ")[0].splitlines()

@@ -97,7 +97,7 @@ def test_without_metrics_nothing_is_sent(connections: Mapping[str, str], tmp_pat
     assert sent(connections, tmp_path, AIRFLOW__METRICS__STATSD_ON="False") == []
 
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parent.parent / "docs" / "operate"
 PAGE = (DOCS / "monitoring.md").read_text()
 DASHBOARD = json.loads((DOCS / "monitoring/dashboard.json").read_text())
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]

@@ -124,7 +124,7 @@ def test_secret_fields_have_names_that_airflow_masks(kind: ConnectionType[Any]) 
 def test_the_config_option_is_what_the_hooks_read() -> None:
     option = INFO["config"]["lms"]["options"]["coordination_url"]
     assert (option["default"], option["sensitive"]) == ("local", True)
-    assert "`[lms] coordination_url`" in (DOCS / "coordination.md").read_text()
+    assert "`[lms] coordination_url`" in (DOCS / "operate" / "coordination.md").read_text()
 
 
 def test_the_description_is_plain_text() -> None:

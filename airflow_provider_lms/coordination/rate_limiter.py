@@ -1,6 +1,6 @@
 """One rate limit and one lock for all processes that use an account.
 
-Why no library: see docs/coordination.md.
+Why no library: see docs/operate/coordination.md.
 """
 
 from __future__ import annotations

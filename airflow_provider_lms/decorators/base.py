@@ -31,7 +31,7 @@ class ClientTask(Killable, DecoratedOperator, PythonOperator):  # type: ignore[m
 
     :param python_callable: the function. Its parameter ``client`` gets the client.
     :param op_args: the positional arguments of the call, without the client.
-    :param op_kwargs: likewise, the named ones.
+    :param op_kwargs: the named arguments of the call, without the client.
     :param max_wait: seconds that one request may wait for a rate limit before the task fails with ``LmsRateLimited``.
     :param show_return_value_in_logs: whether the log shows what is returned. It may be about learners.
     :raises TypeError: the function has no parameter ``client``, or the arguments do not fit it.

@@ -74,7 +74,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
     :param deferrable: with an ``output_path``, give the worker slot back for each wait of half a minute or more: for
         the rate limit, a lock, the limit of the day, or the end of an outage. The task reserves requests, and comes
         back for them. The part so far is closed, and the task resumes from there.
-        ``execution_timeout`` starts again at each resume.
+        ``execution_timeout`` starts again at each resume. The default is Airflow's ``[operators] default_deferrable``.
     :param partition_by: with an ``output_path``, ``day`` or ``month`` finds out which days or months have other rows
         than in the dataset before. The events of outlet assets get these as partitions (Airflow 3.3 and newer), so
         that downstream DAGs run for them alone.
@@ -243,7 +243,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         self.check_parameters()
         max_pages = None if self.max_pages is None else parse_int("max_pages", self.max_pages)
         max_records = parse_int("max_xcom_records", self.max_xcom_records, minimum=0)
-        parse_int("parallel_requests", self.parallel_requests)
+        self.parallel_requests = parse_int("parallel_requests", self.parallel_requests)
         max_wait = parse_float("max_wait", self.max_wait, 0)
         parts = part_options(self)
         earlier = earlier_dataset(self)

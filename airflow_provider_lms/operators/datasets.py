@@ -26,12 +26,13 @@ class CompareDatasetsOperator(BaseOperator):
     """Tells what has changed between two datasets of a listing: rows that were inserted, updated and deleted.
 
     :param current: the later dataset: its folder, or the summary that its task has returned (templated).
-    :param previous: the earlier dataset, likewise (templated); None if there is none, and everything is new.
+    :param previous: the earlier dataset: its folder, or the summary that its task has returned (templated). None if
+        there is none: then everything is new.
     :param key: the columns that identify a row (templated); None takes the primary key of the dataset.
     :param output_path: the folder for the datasets ``inserted``, ``updated`` and ``deleted`` (templated). None returns
         only the counts.
     :param output_format: ``jsonl``, ``csv`` or ``parquet``, as for the operators that extract (templated).
-    :param compression: ``none``, ``gzip`` or ``zstd``, likewise (templated).
+    :param compression: ``none``, ``gzip`` or ``zstd``, as for the operators that extract (templated).
 
     Example::
 

@@ -51,7 +51,8 @@ class LmsCourseCompletionSensor(Killable, ReportsLineage, BaseSensorOperator):
         takes the learner out of the cohort.
     :param completed_statuses: the LMS's words for a completed course (templated); None takes the usual ones.
     :param poke_interval: seconds between two pokes, or a timedelta.
-    :param deferrable: wait in the triggerer. Sensors for the same course then share one poll.
+    :param deferrable: wait in the triggerer. Sensors for the same course then share one poll. The default is Airflow's
+        ``[operators] default_deferrable``.
     """
 
     conn_type: ClassVar[str]

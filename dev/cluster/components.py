@@ -108,7 +108,7 @@ class Cluster(AirflowApi):
 
 
 def shared_settings(database: str, broker: str, coordination: str) -> dict[str, str]:
-    """What must be the same on all components; docs/scaling.md shows it."""
+    """What must be the same on all components; docs/operate/scaling.md shows it."""
     return {
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),

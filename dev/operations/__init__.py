@@ -1,4 +1,4 @@
-"""Which operations of each LMS are read, and why the others are not: ``docs/operations.md``.
+"""Which operations of each LMS are read, and why the others are not: ``docs/reference/operations.md``.
 
 ``<connection type>.csv`` lists the LMS's documented operations that matter to a pipeline. The third column says why no
 listing reads one; it is empty where a listing does.
@@ -17,7 +17,7 @@ from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.vendors import VENDORS, Vendor
 
 HERE = Path(__file__).parent
-PAGE = HERE.parent.parent / "docs" / "operations.md"
+PAGE = HERE.parent.parent / "docs" / "reference" / "operations.md"
 
 
 class Operation(NamedTuple):
@@ -60,7 +60,7 @@ def generate() -> Iterator[tuple[Path, str]]:
         lines += ["", f"## {vendor.connection.label}", "", f"{count} of {len(found)} operations are read.", ""]
         lines += ["| operation | table, or why not |", "|---|---|"]
         for each in found:
-            tables = ", ".join(f"[{name}](tables/{vendor.conn_type}.md#{name})" for name in each.listings)
+            tables = ", ".join(f"[{name}](../tables/{vendor.conn_type}.md#{name})" for name in each.listings)
             lines.append(f"| `{each.method} {each.path}` | {tables or each.reason} |")
     yield PAGE, "\n".join(lines) + "\n"
 

@@ -29,7 +29,7 @@ from tests.lms.test_moving_records import Shelf
 
 Hook = CourseHook[Any, Any, Any]
 
-PAGE = Path(__file__).parent.parent.parent / "docs/agents.md"
+PAGE = Path(__file__).parent.parent.parent / "docs/develop/agents.md"
 METHODS = ["list_listings", "describe_listing", "count_rows", "course_completion", "read_rows"]
 JSON_TYPES = {
     str, int, str | None, int | None, list[str] | None, dict[str, Any] | None, dict[str, Any], list[dict[str, Any]],

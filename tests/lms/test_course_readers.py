@@ -251,7 +251,7 @@ def test_a_course_that_the_lms_rejects_fails(
     lms: Simulator, client: ISpringLearnClient, wanted: LearnerIds | None
 ) -> None:
     with pytest.raises(errors.LmsBadRequest):
-        run_flow(ISpringCourseReader(client, ISpringCourseQuery(course_id="no id")).read_flow(wanted))
+        run_flow(ISpringCourseReader(client, ISpringCourseQuery(course_id="no-id")).read_flow(wanted))
 
 
 def test_a_learner_past_the_due_date_is_overdue_whatever_the_flag_says(

@@ -202,7 +202,8 @@ def test_course_progress_in_its_three_forms(lms: Simulator, zoho: ZohoPeopleClie
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda zoho: zoho.course_progress(), "course_id: give a course_id, a learner_id or both"),
+        (lambda zoho: zoho.course_progress(), "course_id: give at least one of course_id, batch_id, learner_id"),
+        (lambda zoho: zoho.read("course_progress"), "course_id: give at least one of course_id, batch_id, learner_id"),
         (lambda zoho: zoho.course_progress(batch_id="1"), "batch_id: give course_id as well."),
         (lambda zoho: zoho.batches(None), "course_id: "),
         (lambda zoho: zoho.course_progress("1", progress_type=1), "progress_type: give a course_id and"),

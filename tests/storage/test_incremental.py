@@ -1,4 +1,4 @@
-"""Reading what is new, and putting it together: the patterns of docs/incremental.md."""
+"""Reading what is new, and putting it together: the patterns of docs/extract/incremental.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.conftest import RESULTS
 from tests.rows import delivered, present
 from tests.tasks import execute
 
-DOCS = Path(__file__).parents[2] / "docs" / "incremental.md"
+DOCS = Path(__file__).parents[2] / "docs" / "extract" / "incremental.md"
 KEY = ("userId", "courseId", "moduleId", "enrollmentId")
 MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 

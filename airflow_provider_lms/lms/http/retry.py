@@ -38,7 +38,7 @@ class RetryPolicy:
     :param outage_seconds: how long an outage may last, from its first error on; never more than ``max_wait``. What the
         call waited for a limit before does not count.
     :param longest_lock: a pause that the LMS demands is not waited for if it is this long or longer; None is no bound.
-    :param longest_queue: likewise, the wait for the connection's own limits while others come first.
+    :param longest_queue: the same for the wait for the connection's own limits while others come first.
     :param sleep: how a worker waits before another attempt, given seconds.
     """
 

@@ -27,6 +27,8 @@ class IdFilter:
         list can be split over several requests, and a row with another id shows that the LMS ignored the filter.
     :param single: whether the LMS takes only one id.
     :param personal: whether a value alone identifies a person, such as an e-mail address.
+    :param titled: whether people know by a title what the ids stand for, such as courses. A text with spaces is refused
+        as a title; the LMS would only say that a parameter is wrong.
     """
 
     name: str
@@ -34,6 +36,7 @@ class IdFilter:
     row: str | None = None
     single: bool = False
     personal: bool = False
+    titled: bool = False
 
     def pairs(self, value: object) -> Pairs:
         """The query parameters.
@@ -42,7 +45,7 @@ class IdFilter:
         """
         found = (parse_id(self.name, value),) if self.single else parse_ids(self.name, value) or ()
         for item in found:
-            if not self.personal:
+            if self.titled:
                 refuse_title(self.name, item)
         return tuple((self.param, item) for item in found)
 

@@ -62,6 +62,8 @@ class Path:
         :raises ValueError: not an id, a required id is missing, or one makes no sense without another.
         """
         ids = tuple(ids)
+        if self.template.startswith("[") and all(values.get(each.name) is None for each in ids):
+            raise ValueError(f"{ids[0].name}: give at least one of {', '.join(each.name for each in ids)}.")
         found = {each.name: each.parse(values[each.name]) for each in ids if values.get(each.name) is not None}
         rendered = [*_ID.findall(self._expand(found)), *(each.name for each in ids if each.param)]
         for name in found:

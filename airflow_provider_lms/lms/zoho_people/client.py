@@ -157,7 +157,7 @@ class ZohoPeopleClient(TypedReads):
         """
         if progress_type is not None and (course_id is None or learner_id is None):
             raise ValueError("progress_type: give a course_id and a learner_id with it.")
-        pages = self.read(
+        return self.read(
             COURSE_PROGRESS,
             start=_text(start),
             course_id=course_id,
@@ -165,9 +165,6 @@ class ZohoPeopleClient(TypedReads):
             learner_id=learner_id,
             progress_type=progress_type,
         )
-        if course_id is None and learner_id is None:
-            raise ValueError("course_id: give a course_id, a learner_id or both.")
-        return pages
 
     def sessions(self, course_id: Id, *, batch_id: Id | None = None, start: Start = None) -> Reading[Session]:
         """Yield the sessions of a blended course.

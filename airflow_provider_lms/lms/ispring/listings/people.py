@@ -193,7 +193,7 @@ USERS = Listing(
     key=("user_id",),
     filters=(
         IdFilter("user_ids", "userIds[]", row="user_id"),
-        IdFilter("department_ids", "departments[]"),
+        IdFilter("department_ids", "departments[]", titled=True),
         IdFilter("group_ids", "groups[]"),
         IdFilter("logins", "logins[]", personal=True),
         IdFilter("emails", "emails[]", personal=True),
@@ -214,7 +214,7 @@ ENROLLMENTS = Listing(
     envelope=ENVELOPE,
     key=("enrollment_id",),
     filters=(
-        IdFilter("course_ids", "courseIds[]", row="course_id"),
+        IdFilter("course_ids", "courseIds[]", row="course_id", titled=True),
         IdFilter("learner_ids", "learnerIds[]", row="learner_id"),
         IdFilter("enrollment_ids", "enrollmentIds[]", row="enrollment_id"),
     ),

@@ -140,9 +140,9 @@ USER_IDS = IdFilter("user_ids", "userIds[]", row="user_id")
 
 _FILTERS = (
     USER_IDS,
-    IdFilter("course_ids", "courseIds[]", row="course_id"),
+    IdFilter("course_ids", "courseIds[]", row="course_id", titled=True),
     IdFilter("enrollment_ids", "enrollmentIds[]", row="enrollment_id"),
-    IdFilter("department_ids", "departmentIds[]"),
+    IdFilter("department_ids", "departmentIds[]", titled=True),
     # The vendor's sample sends completionStatus, its parameter table and OpenAPI document completionStatuses.
     ChoiceFilter(
         "completion_statuses",
