@@ -46,12 +46,12 @@ def exit_code_of(error: BaseException) -> ExitCode:
 def message_of(error: BaseException) -> str:
     """One line that says what is wrong.
 
-    The errors of this package hold no secret and no body. Of an error that nobody expected that is not known, so only
-    its type is named.
+    The errors of this package hold no secret and no body, and an ``ImportError`` says which extra is not installed. Of
+    an error that nobody expected that is not known, so only its type is named.
     """
     from airflow_provider_lms.storage.manifest import DatasetConflict  # here, for it imports Airflow
 
-    if isinstance(error, LmsError | CoordinationError | DatasetConflict | ValueError | OSError):
+    if isinstance(error, LmsError | CoordinationError | DatasetConflict | ValueError | OSError | ImportError):
         return " ".join(str(error).split()) or type(error).__name__
     return (
         f"{type(error).__name__}. This is unexpected: run the command again with --verbose, and report what it shows."

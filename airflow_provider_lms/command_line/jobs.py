@@ -13,14 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms.command_line.accounts import Account, client_options, find_account
 from airflow_provider_lms.command_line.exit_codes import UsageError
-from airflow_provider_lms.command_line.filters import (
-    check_names,
-    check_required,
-    names_of_listing,
-    parse_filters,
-    with_ranges,
-)
+from airflow_provider_lms.command_line.filters import OPTION, check_required, parse_filters
 from airflow_provider_lms.lms.http.observer import Observer
+from airflow_provider_lms.lms.listing.filter_names import check_names, filters_of, with_ranges
 from airflow_provider_lms.lms.listing.projection import Projection
 
 if TYPE_CHECKING:
@@ -91,7 +86,7 @@ def filter_names(vendor: Vendor, listing: str) -> list[str]:
     """The names that ``--filter`` takes for a listing."""
     if listing in vendor.operators:
         return _own_parameters(_imported(vendor.operators[listing]), vendor)
-    return names_of_listing(vendor.listings()[listing])
+    return [each.name for each in filters_of(vendor.listings()[listing])]
 
 
 def _operator(
@@ -101,7 +96,7 @@ def _operator(
     listings = vendor.listings()
     if listing not in listings:
         raise UsageError(f"LISTING: {vendor.conn_type} has no listing {listing!r}. `listings` shows what there is.")
-    check_names(listing, filters, filter_names(vendor, listing))
+    check_names(OPTION, listing, filters, filter_names(vendor, listing))
     parameters |= {"task_id": "command_line", "deferrable": False, vendor.conn_id_parameter: account.conn_id}
     if listing in vendor.operators:
         kind = _imported(vendor.operators[listing])

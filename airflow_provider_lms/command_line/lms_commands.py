@@ -144,6 +144,52 @@ def _wait(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _report_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results",
+        action="append",
+        required=True,
+        metavar="FOLDER",
+        help="the dataset of course results or course progress: a path or a URL; repeat it for several",
+    )
+    parser.add_argument(
+        "--people",
+        action="append",
+        metavar="FOLDER",
+        help="the dataset of users or employees: for departments, managers and names",
+    )
+    parser.add_argument(
+        "--departments", action="append", metavar="FOLDER", help="the dataset of departments: for their names"
+    )
+    parser.add_argument(
+        "--enrollments",
+        action="append",
+        metavar="FOLDER",
+        help="the dataset of enrollments: for certificates that expire",
+    )
+    parser.add_argument("--to", required=True, metavar="FILE", help="the HTML file to write: a path or a URL")
+    parser.add_argument(
+        "--title", default="Training completion", metavar="TEXT", help="the heading (Training completion)"
+    )
+    parser.add_argument("--as-of", metavar="DATE", help="the day that the report is about (today in UTC)")
+    parser.add_argument(
+        "--show-people", action="store_true", help="name learners at risk and managers, and show groups of any size"
+    )
+    parser.add_argument(
+        "--smallest-group",
+        default="5",
+        metavar="N",
+        help="merge groups of fewer people, if nobody is named (5; at least 2)",
+    )
+    add_output(parser)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from airflow_provider_lms.command_line.report import run
+
+    return run(arguments)
+
+
 def _schema_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("listing", metavar="LISTING", help="the listing")
     _listings_arguments(parser)
@@ -175,6 +221,7 @@ COMMANDS = (
     Command("count", "count the records of a listing", _count_arguments, _count),
     Command("cost", "tell how many requests and how much time reading a listing takes", _cost_arguments, _cost),
     Command("wait", "wait until learners have completed a course", _wait_arguments, _wait),
+    Command("report", "make an HTML report about completions from datasets", _report_arguments, _report),
     Command("schema", "print the JSON Schema of a listing", _schema_arguments, _schema),
     Command("locks", "show who holds the rate limit, until when; lift a lock", _locks_arguments, _locks),
 )

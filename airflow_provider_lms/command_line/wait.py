@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_lms import clock
 from airflow_provider_lms.command_line.accounts import Account, client_options, find_account
 from airflow_provider_lms.command_line.exit_codes import ExitCode
-from airflow_provider_lms.command_line.filters import check_names, parse_filters
+from airflow_provider_lms.command_line.filters import OPTION, parse_filters
 from airflow_provider_lms.command_line.output import progress, show_json, show_line, show_note
 from airflow_provider_lms.durations import describe_duration
 from airflow_provider_lms.lms.course.evaluation import Evaluation
@@ -17,6 +17,7 @@ from airflow_provider_lms.lms.course.readers import CourseMemory
 from airflow_provider_lms.lms.course.reading import read_course
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError
+from airflow_provider_lms.lms.listing.filter_names import check_names
 from airflow_provider_lms.lms.parameters import parse_float
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _sensor(account: Account, arguments: argparse.Namespace, every: float) -> Lm
     kind: type[LmsCourseCompletionSensor] = import_string(vendor.sensor)
     filters: dict[str, Any] = dict(parse_filters(arguments.filter))
     names = [each for each in kind.template_fields if each not in (*_OF_ARGUMENTS, vendor.conn_id_parameter)]
-    check_names("wait", filters, names)
+    check_names(OPTION, "wait", filters, names)
     filters |= {vendor.conn_id_parameter: account.conn_id, "task_id": "command_line", "deferrable": False}
     return kind(
         course_id=arguments.course,

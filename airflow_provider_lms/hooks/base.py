@@ -20,6 +20,7 @@ from airflow_provider_lms.hooks.coordination import host_store, shared_store, si
 from airflow_provider_lms.hooks.lineage import report_read
 from airflow_provider_lms.hooks.observer import no_observer, task_observer, triggerer_observer
 from airflow_provider_lms.hooks.owner import TRIGGERER, current_owner
+from airflow_provider_lms.hooks.reading import CountsCompletions, ReadsListings
 from airflow_provider_lms.hooks.urls import host_of
 from airflow_provider_lms.lms.client import LmsClient
 from airflow_provider_lms.lms.course.readers import (
@@ -101,7 +102,7 @@ TRIGGER_OPTIONS = ClientOptions(
 one. Waiting is up to the event loop, so that no thread is held."""
 
 
-class LmsHook(BaseHook, ABC, Generic[C, S]):
+class LmsHook(BaseHook, ReadsListings, ABC, Generic[C, S]):
     """Base of the hooks. A subclass names its connection type, and builds a client from a connection.
 
     :param options: how the client is used.
@@ -283,11 +284,8 @@ class LmsHook(BaseHook, ABC, Generic[C, S]):
         )
 
 
-class CourseHook(LmsHook[C, S], Generic[C, S, Q]):
+class CourseHook(LmsHook[C, S], CountsCompletions[C, Q], Generic[C, S, Q]):
     """Base of the hooks of an LMS with courses, which sensors and triggers can wait for."""
-
-    course_query_type: ClassVar[type[CourseQuery]]
-    """The type of the LMS's course query, so that a trigger can rebuild one from plain JSON."""
 
     @abstractmethod
     def course_reader(self, query: Q, client: C, memory: CourseMemory | None = None) -> CourseReader:

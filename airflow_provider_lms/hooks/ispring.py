@@ -13,7 +13,7 @@ from airflow_provider_lms.hooks.urls import base_url, checked_url, host_of
 from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseMemory
 from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.lms.ispring.completions import ISpringCompletionsReader
-from airflow_provider_lms.lms.ispring.course import ISpringCourseQuery, ISpringCourseReader
+from airflow_provider_lms.lms.ispring.course import STATUSES, ISpringCourseQuery, ISpringCourseReader
 from airflow_provider_lms.lms.ispring.errors import error_of
 from airflow_provider_lms.lms.ispring.grant import ClientCredentials
 
@@ -42,6 +42,7 @@ class ISpringLearnHook(CourseHook[ISpringLearnClient, ISpringSettings, ISpringCo
     hook_name = ISPRING_LEARN.label
     connection_type = ISPRING_LEARN
     course_query_type = ISpringCourseQuery
+    status_meanings = STATUSES
 
     def __init__(self, ispring_learn_conn_id: str = default_conn_name, *, options: ClientOptions | None = None) -> None:
         super().__init__(options)

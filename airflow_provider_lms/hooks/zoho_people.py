@@ -11,7 +11,7 @@ from airflow_provider_lms.hooks.urls import checked_url
 from airflow_provider_lms.lms.course.readers import CompletionsQuery, CourseMemory
 from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
 from airflow_provider_lms.lms.zoho_people.completions import ZohoPeopleCompletionsReader
-from airflow_provider_lms.lms.zoho_people.course import ZohoPeopleCourseQuery, ZohoPeopleCourseReader
+from airflow_provider_lms.lms.zoho_people.course import STATUSES, ZohoPeopleCourseQuery, ZohoPeopleCourseReader
 from airflow_provider_lms.lms.zoho_people.error_codes import error_of
 from airflow_provider_lms.lms.zoho_people.grant import RefreshToken
 
@@ -39,6 +39,7 @@ class ZohoPeopleHook(CourseHook[ZohoPeopleClient, ZohoPeopleSettings, ZohoPeople
     hook_name = ZOHO_PEOPLE.label
     connection_type = ZOHO_PEOPLE
     course_query_type = ZohoPeopleCourseQuery
+    status_meanings = STATUSES
 
     def __init__(self, zoho_people_conn_id: str = default_conn_name, *, options: ClientOptions | None = None) -> None:
         super().__init__(options)

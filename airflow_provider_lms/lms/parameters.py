@@ -65,6 +65,15 @@ def refuse_none(name: str, text: object) -> None:
         )
 
 
+def refuse_title(name: str, text: str) -> None:
+    """Refuse a title in place of an id. The LMS would only say that a parameter is wrong.
+
+    :raises ValueError: the text has spaces.
+    """
+    if any(character.isspace() for character in text):
+        raise ValueError(f"{name}: {text!r} is a name, not an id. Ids have no spaces; listings tell them.")
+
+
 def parse_id(name: str, value: object) -> str:
     """One id. An integer is taken as its digits.
 

@@ -50,8 +50,6 @@ class AnyListing(LmsExtractOperator["Any"]):
         return pages
 
     def _filters(self) -> Mapping[str, Any]:
-        if self.filters is None:
-            return {}
-        if not isinstance(self.filters, Mapping):
-            raise ValueError("filters: expected the filters of the listing by name, such as {'course_ids': [...]}.")
-        return self.filters
+        from airflow_provider_lms.lms.listing.filter_names import parse_filters
+
+        return parse_filters("filters", self.filters)

@@ -22,7 +22,7 @@ from airflow_provider_lms.vendors import VENDORS, Vendor
 from tests.command_line.conftest import Shell
 
 FOLDER = Path(command_line.__file__).parent
-NAMES = ["check", "listings", "head", "read", "count", "cost", "wait", "schema", "locks", "simulator"]
+NAMES = ["check", "listings", "head", "read", "count", "cost", "wait", "report", "schema", "locks", "simulator"]
 ROOT = FOLDER.parent.parent
 SCHEMAS = ROOT / "schemas"
 

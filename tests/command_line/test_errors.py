@@ -50,6 +50,11 @@ COURSES = "GET /contents"
         ("locks --lms zoho_people --yes", "--yes: give --lift as well."),
         ("schema courses", "--lms: there is a listing 'courses' in several. Say which: ispring_learn or zoho_people."),
         ("read courses --lms ispring_learn --to /tmp/x --format xml", None),
+        ("report --to completion.html", None),
+        ("report --results results --to completion.html --as-of tomorrow",
+         "--as-of: expected a date such as 2026-01-31, got 'tomorrow'."),
+        ("report --results results --to completion.html --smallest-group 1",
+         "--smallest-group: expected a whole number of at least 2, got '1'."),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_told_before_the_first_request(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from airflow_provider_lms.lms.parameters import DateRange, parse_choices, parse_date_range, parse_id, parse_ids
+from airflow_provider_lms.lms.parameters import (
+    DateRange,
+    parse_choices,
+    parse_date_range,
+    parse_id,
+    parse_ids,
+    refuse_title,
+)
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -38,8 +45,8 @@ class IdFilter:
         """
         found = (parse_id(self.name, value),) if self.single else parse_ids(self.name, value) or ()
         for item in found:
-            if self.titled and any(character.isspace() for character in item):
-                raise ValueError(f"{self.name}: {item!r} is a name, not an id. Ids have no spaces; listings tell them.")
+            if self.titled:
+                refuse_title(self.name, item)
         return tuple((self.param, item) for item in found)
 
 

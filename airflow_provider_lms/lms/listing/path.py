@@ -52,6 +52,10 @@ class Path:
 
     template: str
 
+    def required_ids(self) -> list[str]:
+        """The names of the ids without which there is no path."""
+        return _ID.findall(self._expand({}))
+
     def check(self, ids: Iterable[PathId], values: Mapping[str, object]) -> dict[str, str]:
         """The ids that are given, checked.
 
