@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Account:
-    """An account of an LMS.
+class NamedConnection:
+    """A connection to an LMS, by its id.
 
     :param vendor: the LMS.
     :param conn_id: the id of its connection.
@@ -41,8 +41,8 @@ class Account:
         return hook
 
 
-def find_account(arguments: argparse.Namespace) -> Account:
-    """The account that ``--conn-id``, ``--lms`` or the environment names.
+def find_connection(arguments: argparse.Namespace) -> NamedConnection:
+    """The connection that ``--conn-id``, ``--lms`` or the environment names.
 
     :raises UsageError: none is named, or there is no such connection.
     """
@@ -55,7 +55,7 @@ def find_account(arguments: argparse.Namespace) -> Account:
     vendor = _vendor_of(conn_id)
     if arguments.lms not in (None, vendor.conn_type):
         raise UsageError(f"--lms: connection {conn_id!r} is of type {vendor.conn_type!r}.")
-    return Account(vendor, conn_id)
+    return NamedConnection(vendor, conn_id)
 
 
 def parse_lms(lms: str) -> Vendor:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.command_line.accounts import client_options, find_account
+from airflow_provider_lms.command_line.accounts import client_options, find_connection
 from airflow_provider_lms.command_line.exit_codes import ExitCode
 from airflow_provider_lms.command_line.output import progress, show_json, show_line, show_table
 from airflow_provider_lms.lms.errors import LmsError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Request a new access token, make one small call, and then read a page of each listing that needs no parent."""
-    account = find_account(arguments)
+    account = find_connection(arguments)
     options = replace(client_options(arguments), bypass_token_cache=True)
     with closing(account.hook(options).get_conn()) as client:
         client.check()

@@ -37,7 +37,7 @@ class Command:
         return guarded(self._run, arguments)
 
 
-class Group:
+class CommandGroup:
     """Commands under one name.
 
     :param default: the command that is meant if none is named.

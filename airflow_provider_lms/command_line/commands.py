@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from airflow_provider_lms.command_line.command import Command, Group
+from airflow_provider_lms.command_line.command import Command, CommandGroup
 from airflow_provider_lms.command_line.lms_commands import COMMANDS
 from airflow_provider_lms.command_line.simulator_commands import SIMULATOR
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 failed or not met, 2 wrong usage, 3 refused by the LMS, 4 LMS not available now, 130 Ctrl-C."
 )
-_COMMANDS: tuple[Command | Group, ...] = (*COMMANDS, SIMULATOR)
+_COMMANDS: tuple[Command | CommandGroup, ...] = (*COMMANDS, SIMULATOR)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -62,11 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_commands(parser: argparse.ArgumentParser, commands: Iterable[Command | Group]) -> None:
+def _add_commands(parser: argparse.ArgumentParser, commands: Iterable[Command | CommandGroup]) -> None:
     commands_of = parser.add_subparsers(metavar="COMMAND")
     for each in commands:
         child = commands_of.add_parser(each.name, help=each.purpose, description=each.purpose, epilog=_EXIT_CODES)
-        if isinstance(each, Group):
+        if isinstance(each, CommandGroup):
             _add_commands(child, each.commands)
         else:
             each.add_arguments(child)
@@ -90,10 +90,10 @@ def get_airflow_commands() -> list[Any]:
     ]
 
 
-def _for_airflow(command: Command | Group) -> Any:
+def _for_airflow(command: Command | CommandGroup) -> Any:
     from airflow.cli.cli_config import ActionCommand, GroupCommand
 
-    if isinstance(command, Group):
+    if isinstance(command, CommandGroup):
         return GroupCommand(command.name, command.purpose, tuple(map(_for_airflow, command.commands)))
 
     def run(arguments: argparse.Namespace) -> None:

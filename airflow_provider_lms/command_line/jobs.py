@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.command_line.accounts import Account, client_options, find_account
+from airflow_provider_lms.command_line.accounts import NamedConnection, client_options, find_connection
 from airflow_provider_lms.command_line.exit_codes import UsageError
 from airflow_provider_lms.command_line.filters import OPTION, check_required, parse_filters
 from airflow_provider_lms.lms.http.observer import Observer
@@ -33,7 +33,7 @@ class Job:
     :param operator: what reads it.
     """
 
-    account: Account
+    account: NamedConnection
     operator: LmsExtractOperator[Any]
 
     @contextmanager
@@ -65,7 +65,7 @@ def find_job(arguments: argparse.Namespace, **parameters: Any) -> Job:
     :param parameters: further parameters of the operator.
     :raises ValueError: there is no such connection, listing or filter.
     """
-    account = find_account(arguments)
+    account = find_connection(arguments)
     return Job(account, _operator(account, arguments.listing, parse_filters(arguments.filter), parameters))
 
 
@@ -90,7 +90,7 @@ def filter_names(vendor: Vendor, listing: str) -> list[str]:
 
 
 def _operator(
-    account: Account, listing: str, filters: dict[str, Any], parameters: dict[str, Any]
+    account: NamedConnection, listing: str, filters: dict[str, Any], parameters: dict[str, Any]
 ) -> LmsExtractOperator[Any]:
     vendor = account.vendor
     listings = vendor.listings()

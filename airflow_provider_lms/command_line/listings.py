@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from airflow_provider_lms.command_line.accounts import find_account, parse_lms
+from airflow_provider_lms.command_line.accounts import find_connection, parse_lms
 from airflow_provider_lms.command_line.exit_codes import ExitCode
 from airflow_provider_lms.command_line.jobs import filter_names
 from airflow_provider_lms.command_line.output import show_json, show_table
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 def chosen_vendors(arguments: argparse.Namespace) -> list[Vendor]:
     """The LMSs that ``--lms`` or ``--conn-id`` names; all of them if neither does."""
     if arguments.conn_id is not None:
-        return [find_account(arguments).vendor]
+        return [find_connection(arguments).vendor]
     return [*VENDORS.values()] if arguments.lms is None else [parse_lms(arguments.lms)]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_lms import clock
-from airflow_provider_lms.command_line.accounts import client_options, find_account
+from airflow_provider_lms.command_line.accounts import client_options, find_connection
 from airflow_provider_lms.command_line.exit_codes import ExitCode, UsageError
 from airflow_provider_lms.command_line.output import show_json, show_line, show_records
 from airflow_provider_lms.durations import describe_duration
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.yes and not arguments.lift:
         raise UsageError("--yes: give --lift as well.")
-    account = find_account(arguments)
+    account = find_connection(arguments)
     with closing(account.hook(client_options(arguments)).get_conn()) as client:
         left = client.lock_seconds_left()
         if arguments.lift:

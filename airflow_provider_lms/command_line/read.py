@@ -11,7 +11,7 @@ from airflow_provider_lms.command_line.output import progress, show_json, show_l
 from airflow_provider_lms.command_line.places import folder_of
 from airflow_provider_lms.lms.parameters import parse_float, parse_int
 from airflow_provider_lms.operators.waiting import Waiting
-from airflow_provider_lms.storage.progress_log import watched_by
+from airflow_provider_lms.storage.progress_log import progress_told_to
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         def watch(pages: int, records: int, done: int, total: int) -> None:
             steps(f"{records:,} records", done if total > 1 else pages, total if total > 1 else None)
 
-        with watched_by(watch):
+        with progress_told_to(watch):
             # Airflow warns whenever `execute` is called outside of a task. This does the same, from the beginning.
             summary = job.operator.execute_after_wait({}, waiting=Waiting().to_json())
     if arguments.json:

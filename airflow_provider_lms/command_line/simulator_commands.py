@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from airflow_provider_lms.command_line.command import Command, Group, add_output
+from airflow_provider_lms.command_line.command import Command, CommandGroup, add_output
 
 
 def _simulator_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +123,7 @@ def _requests(arguments: argparse.Namespace) -> int:
     return show_requests(arguments)
 
 
-SIMULATOR = Group(
+SIMULATOR = CommandGroup(
     "simulator",
     "start simulated LMSs on this machine, and steer them while they run",
     (

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms import clock
-from airflow_provider_lms.command_line.accounts import Account, client_options, find_account
+from airflow_provider_lms.command_line.accounts import NamedConnection, client_options, find_connection
 from airflow_provider_lms.command_line.exit_codes import ExitCode
 from airflow_provider_lms.command_line.filters import OPTION, parse_filters
 from airflow_provider_lms.command_line.output import progress, show_json, show_line, show_note
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     every = parse_float("--every", arguments.every, 1)
     timeout = parse_float("--timeout", arguments.timeout, 0)
     deadline = clock.monotonic() + timeout
-    account = find_account(arguments)
+    account = find_connection(arguments)
     sensor = _sensor(account, arguments, every)
     course, criteria = sensor.course(), sensor.criteria()
     hook = sensor.hook(client_options(arguments, most=timeout))
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _show(arguments, last)
 
 
-def _sensor(account: Account, arguments: argparse.Namespace, every: float) -> LmsCourseCompletionSensor:
+def _sensor(account: NamedConnection, arguments: argparse.Namespace, every: float) -> LmsCourseCompletionSensor:
     from airflow.providers.common.compat.module_loading import import_string
 
     vendor = account.vendor

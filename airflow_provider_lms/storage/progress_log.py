@@ -16,24 +16,24 @@ log = logging.getLogger(__name__)
 _SECONDS = 30.0
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Is told how far a reading has come."""
 
     def __call__(self, pages: int, records: int, done: int, total: int) -> None:
         """Called after each page, with what :meth:`ProgressLog.update` takes."""
 
 
-_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+_listener: ContextVar[ProgressListener | None] = ContextVar("progress_listener", default=None)
 
 
 @contextmanager
-def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Tell somebody else too, of the datasets that are written in this context: the command line has a progress bar."""
-    token = _watcher.set(watcher)
+def progress_told_to(listener: ProgressListener) -> Iterator[None]:
+    """Tell somebody how far the datasets of this context are. The command line shows a progress bar."""
+    token = _listener.set(listener)
     try:
         yield
     finally:
-        _watcher.reset(token)
+        _listener.reset(token)
 
 
 class ProgressLog:
@@ -57,8 +57,8 @@ class ProgressLog:
         :param done: how many steps of the reading are done or in progress.
         :param total: how many there are. 1 if nobody knows how long the reading is.
         """
-        if (watcher := _watcher.get()) is not None:
-            watcher(pages, records, done, total)
+        if (listener := _listener.get()) is not None:
+            listener(pages, records, done, total)
         now = clock.monotonic()
         if self._first is None:
             self._first = now, done
