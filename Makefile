@@ -1,8 +1,8 @@
 # One-line commands; CONTRIBUTING.md says when to use which.
 PYTHON ?= python3
 BIN := .venv/bin
-# One process per core. Tests that share a running Airflow stay together in one of them.
-PARALLEL := --numprocesses auto --dist loadgroup
+# One process per core. The tests of a file stay together in one of them, since they may share a running Airflow.
+PARALLEL := --numprocesses auto --dist loadfile
 AZURITE := 3.37.0
 MERMAID := 11.17.2
 FORMS := 2.11 3.0 3.0-fab 3.1 3.2

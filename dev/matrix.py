@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-TESTS = ("--numprocesses", "auto", "--dist", "loadgroup", "-m", "not airflow and not browser and not s3 and not stores")
+TESTS = ("--numprocesses", "auto", "--dist", "loadfile", "-m", "not airflow and not browser and not s3 and not stores")
 KNOW_NO_AIRFLOW = ("tests/cluster", "tests/coordination", "tests/lms", "tests/simulator")
 """Tests of folders that import nothing of Airflow, which ``tests/test_imports.py`` checks. Its version means nothing to
 them."""

@@ -34,11 +34,7 @@ FLAGS = [
 ]
 NEWEST = "newest"
 WITHOUT_FIELDS = "3.0"
-# Two other versions may run side by side; the newest takes turns with the other tests that start an Airflow.
-VERSIONS = [
-    pytest.param(version, marks=pytest.mark.xdist_group("airflow" if version == NEWEST else version))
-    for version in os.environ.get("LMS_FORMS", NEWEST).split()
-]
+VERSIONS = os.environ.get("LMS_FORMS", NEWEST).split()
 
 pytestmark = [
     pytest.mark.airflow,

@@ -17,7 +17,7 @@ from dev.standalone import Airflow
 
 pytest.importorskip("airflow.providers.openlineage")
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "ispring_completions_by_day.py"
 PRODUCER, CONSUMER = "ispring_completions_by_day", "ispring_completions_of_a_day"

@@ -27,7 +27,7 @@ from tests.rows import delivered, ordered, present
 NO_PAGE = faults.content(lambda _: {"message": "try again later"})
 """A final error. What is not the LMS's own response would be tried again within the task."""
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900), pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 
 WRONG = "a-wrong-secret-9f2c"
 

@@ -20,7 +20,7 @@ pytest.importorskip("airflow.sdk", reason="assets have watchers since Airflow 3"
 
 from tests.end_to_end.dags.waiting import SEVERAL, WORLD
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600), pytest.mark.xdist_group("waiting")]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 BLOCKING_CALLS = "blocking_calls.txt"
 INTERVAL = 3
