@@ -60,7 +60,8 @@ with DAG(
         """Return the day and how many learners completed a course on it."""
         events = [event for found in triggering_asset_events.values() for event in found]
         rows = read_records(events[-1].extra["uri"])
-        dates = [row["completionDate"] for row in rows if row["completionDate"] is not None]
+        # A failed attempt may have a completion date as well.
+        dates = [row["completionDate"] for row in rows if row["completionStatus"] in ("complete", "passed", "accepted")]
         day = dag_run.partition_key
         return {"day": day, "completions": sum(str(date).startswith(day) for date in dates)}
 

@@ -22,6 +22,8 @@ def parse_filters(given: Sequence[str]) -> dict[str, str | list[str]]:
         name, _, value = each.partition("=")
         if not name.strip() or not value:
             raise UsageError(f"--filter: expected NAME=VALUE, such as course_ids=17, got {each!r}.")
+        if name.strip().endswith("_ids") and "," in value:
+            raise UsageError(f"--filter: {name.strip()} has a comma. Repeat --filter for each id.")
         found.setdefault(name.strip(), []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 

@@ -42,15 +42,15 @@ def stdout_for_results(*, others_to_stderr: bool) -> Iterator[None]:
             return
         # By its number, since Airflow's log may have been set up with this stream before.
         sys.stdout.flush()
-        with os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors="replace") as _results:
+        results = os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors="replace")
+        # Whoever reads the results, such as head, may have enough of them before they are all written.
+        with suppress(BrokenPipeError), results as _results:
             os.dup2(others.fileno(), number)
             try:
                 yield
             finally:
                 with suppress(BrokenPipeError):
                     sys.stdout.flush()
-                with suppress(BrokenPipeError):  # whoever reads the results has enough of them
-                    _results.flush()
                 os.dup2(_results.fileno(), number)
                 _results = None
 
@@ -139,7 +139,8 @@ def _show_nothing(text: str, done: int | None = None, total: int | None = None) 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(Text(name))
+        # Folded, not cut: an id must be whole to be of use.
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     return table

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink
@@ -50,3 +50,18 @@ class PushedLink(BaseOperatorLink):
         with suppress(Exception):
             # An empty text, too: Airflow logs an error if it looks for a link that was never pushed.
             push(key=cls.key, value=url if url.startswith("https://") else "")
+
+
+@contextmanager
+def no_links_if_it_fails(links: Iterable[BaseOperatorLink], context: Mapping[str, Any]) -> Iterator[None]:
+    """Push empty links if a task fails, so that Airflow does not log an error for each link after the real one.
+
+    :param links: those of the task.
+    """
+    try:
+        yield
+    except Exception:
+        for link in links:
+            if isinstance(link, PushedLink):
+                link.push(context, lambda: None)
+        raise

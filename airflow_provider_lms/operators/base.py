@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, get_args
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
+from airflow_provider_lms.links.base import no_links_if_it_fails
 from airflow_provider_lms.links.dataset import DatasetLink, console_url
 from airflow_provider_lms.operators.lineage import ReadListing, ReportsLineage, TaskLineage
 from airflow_provider_lms.operators.options import (
@@ -214,7 +215,8 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         """
         from airflow_provider_lms.operators.waiting import Waiting
 
-        return self._execute(context, Waiting())
+        with no_links_if_it_fails(self.operator_extra_links, context):
+            return self._execute(context, Waiting())
 
     def execute_after_wait(
         self,
@@ -226,7 +228,8 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         """Resume after the task has given its worker slot back. The checkpoint says where."""
         from airflow_provider_lms.operators.waiting import Waiting
 
-        return self._execute(context, Waiting.of(waiting))
+        with no_links_if_it_fails(self.operator_extra_links, context):
+            return self._execute(context, Waiting.of(waiting))
 
     def _execute(self, context: Context, waiting: Waiting) -> list[dict[str, Any]] | dict[str, Any]:
         from airflow.providers.common.compat.sdk import AirflowFailException

@@ -133,6 +133,7 @@ class Dataset:
             before = self._find_writable()
             self._check_not_replaced(writers.files)
             _warn_of_new_key(before, description.hash_key_id)
+            _warn_of_another_listing(before, description.resource)
             manifest = self._manifest(description, parts, progress, writers)
             if earlier is not None:
                 manifest.changed_partitions = self._changed_partitions(manifest, earlier, before)
@@ -263,6 +264,16 @@ def _warn_of_new_key(before: Manifest | None, key_id: str | None) -> None:
         log.warning(
             "The hash_secret has changed since the dataset before. The same value has another hash now, so hashed "
             "columns cannot be joined with older datasets."
+        )
+
+
+def _warn_of_another_listing(before: Manifest | None, resource: str) -> None:
+    if before is not None and before.resource != resource:
+        log.warning(
+            "This dataset of %s replaces one of %s. If that is a mistake, give each listing a folder of its own: the "
+            "files of the dataset before are there until the next run.",
+            resource,
+            before.resource,
         )
 
 

@@ -296,3 +296,9 @@ def test_a_broken_page_is_a_failure(lms: Simulator, shell: Shell) -> None:
     lms.ispring.fail(RESULTS, faults.content(lambda page: {"results": 17}))
     result = shell("count course_results --lms ispring_learn")
     assert (result.code, result.out) == (1, "")
+
+
+def test_ids_with_commas_are_refused(lms: Simulator, shell: Shell) -> None:
+    ended = shell("count course_results --lms ispring_learn --filter course_ids=17,18")
+    assert ended.code == 2
+    assert "--filter: course_ids has a comma. Repeat --filter for each id." in ended.err

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_lms.links.dataset import DatasetLink, console_url
 from airflow_provider_lms.operators import base
+from airflow_provider_lms.operators.ispring import ISpringCourseResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleCoursesOperator
 from airflow_provider_lms.simulator import Simulator
 from tests.tasks import execute
@@ -56,3 +57,19 @@ def test_every_operator_pushes_the_address(lms: Simulator, tmp_path: Path, monke
 
     execute(ZohoPeopleCoursesOperator(task_id="t"), context)
     assert pushed == {"_link_DatasetLink": ""}
+
+
+def test_a_task_that_fails_has_empty_links(lms: Simulator, tmp_path: Path) -> None:
+    pushed: dict[str, str] = {}
+    ti = SimpleNamespace(
+        dag_id="dag",
+        task_id="task",
+        run_id="run",
+        map_index=-1,
+        try_number=1,
+        xcom_push=lambda key, value: pushed.update({key: value}),
+    )
+    task = ISpringCourseResultsOperator(task_id="t", course_ids="Fire safety 1", output_path=str(tmp_path))
+    with pytest.raises(ValueError, match="is a name"):
+        execute(task, {"ti": ti})
+    assert pushed == {"_link_DatasetLink": "", "_link_CourseLink": ""}

@@ -305,3 +305,12 @@ def test_every_public_class_says_what_its_parameters_mean() -> None:
     for operator in OPERATORS:
         said = "".join(base.__doc__ or "" for base in operator.__mro__)
         assert [name for name in operator.template_fields if f":param {name}:" not in said] == []
+
+
+def test_a_dataset_of_another_listing_is_replaced_with_a_warning(
+    lms: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    execute(ISpringCoursesOperator(task_id="courses", output_path=str(tmp_path)))
+    assert "replaces one of" not in caplog.text
+    execute(ISpringCourseResultsOperator(task_id="results", output_path=str(tmp_path)))
+    assert "This dataset of course_results replaces one of courses." in caplog.text

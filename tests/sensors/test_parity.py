@@ -311,7 +311,7 @@ def test_a_revoked_secret(course: Course, mode: str, monkeypatch: pytest.MonkeyP
 
 
 def test_an_unknown_course(course: Course, mode: str) -> None:
-    assert run(course.sensor(course_id="no course"), mode) == ("raised", "AirflowFailException")
+    assert run(course.sensor(course_id="no-course"), mode) == ("raised", "AirflowFailException")
 
 
 def test_a_token_revoked_in_between_is_renewed(course: Course, mode: str) -> None:
