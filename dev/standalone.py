@@ -136,15 +136,18 @@ def launch(python: Path, component: str, environment: Mapping[str, str], log: Pa
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all of its group."""
+    """End a process and all of its group, and wait until the last of them has gone."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
     for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-        except ProcessLookupError:
+        _, family = psutil.wait_procs(family, patience)
+        if process.poll() is not None and not family:
             break
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def free_ports(count: int) -> list[int]:

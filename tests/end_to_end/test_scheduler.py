@@ -148,8 +148,10 @@ def test_the_watermark_in_an_assets_state_says_where_to_continue(stage: Stage) -
     assert extra == {
         "uri": f"file://{stage.output}/rows_locked",
         "records": 95,
+        "schema_version": 1,
         "watermark": watermark,
         "new_fields": [],
+        "changed_partitions": None,
     }
 
 
