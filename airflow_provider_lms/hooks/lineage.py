@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from airflow.providers.common.compat.sdk import BaseHook, get_hook_lineage_collector
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+from airflow.providers.common.compat.sdk import BaseHook
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +16,6 @@ def report_read(hook: BaseHook, uri: str) -> None:
     :param uri: the asset URI of the listing.
     """
     try:
-        get_hook_lineage_collector().add_input_asset(context=hook, uri=uri)
+        get_hook_lineage_collector().add_input_asset(context=hook, uri=uri)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001  # no task may fail because of its lineage
         log.warning("Lineage does not show that %s was read (%s).", uri, type(error).__name__)
