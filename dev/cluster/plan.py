@@ -64,4 +64,5 @@ class Size:
 
 
 LONG = Size(40, 10, 5, Limits(requests=200), compare=True, disturb=True, forget=True)
-SHORT = Size(8, 2, 4, Limits(requests=70), compare=False, disturb=True, forget=False)
+# A longer window: where the first calls take long, half a minute of a short one may not be left to wait.
+SHORT = Size(8, 2, 4, Limits(requests=70, window_seconds=90), compare=False, disturb=True, forget=False)
