@@ -99,6 +99,8 @@ class Story:
         self._kill_worker()
         self._kill_triggerer()
         self._until("half of Zoho's calls are sent", lambda: self._share_of_calls(DISTURBED) > 0.5)
+        # A worker that starts while Redis is away ends at once.
+        self._until(f"{WORKERS[0]} is ready again", self._worker_is_back)
         self._restart_redis("with its data", self._redis.stop)
         if self._size.forget:
             self._until("most of Zoho's calls are sent", lambda: self._share_of_calls(DISTURBED) > 0.75)
@@ -119,6 +121,10 @@ class Story:
         name = WORKERS[0]
         self.say(f"Killed {name} with its {self._cluster.processes.kill(name)} processes; it is started again.")
         self._cluster.start_component(name)
+
+    def _worker_is_back(self) -> bool:
+        log = self._cluster.processes.logs / f"{WORKERS[0]}.log"
+        return log.read_text(errors="replace").count(" ready.") > 1
 
     def _kill_triggerer(self) -> None:
         before = self._sampler.latest().triggers
