@@ -8,7 +8,6 @@ all files are current.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from airflow_provider_lms.lms.listing.contract import Field, describe, fields_of, json_schema
+from airflow_provider_lms.lms.listing.filter_names import filters_of
 from airflow_provider_lms.lms.listing.spec import Listing
 from airflow_provider_lms.operators.base import LmsExtractOperator
 from airflow_provider_lms.tables.columns import EXTRA, Columns
@@ -163,9 +163,7 @@ def _readers(vendor: Vendor, listing: Listing[Any]) -> Iterator[str]:
 
 def _filters(listing: Listing[Any]) -> Iterator[str]:
     """What a listing can be read by. The ids of parents may be left out: then all parents are read."""
-    inherited = set() if listing.parent is None else listing.parent.ids.keys()
-    optional = "".join(re.findall(r"\[.*\]", listing.path))
-    needed = {each.name for each in listing.path_ids if f"{{{each.name}}}" not in optional} - inherited
+    needed = {each.name for each in filters_of(listing) if each.required}
     for name in overloads.parameters_of(listing):
         yield f"`{name}` (required)" if name in needed else f"`{name}`"
 

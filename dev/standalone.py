@@ -50,8 +50,8 @@ class Airflow(AirflowApi):
 
     def __enter__(self) -> Airflow:
         self.home.mkdir(parents=True, exist_ok=True)
-        self._process = launch(Path(sys.executable), "standalone", self.environment, self.home / "standalone.log")
         try:
+            self._process = launch(Path(sys.executable), "standalone", self.environment, self.home / "standalone.log")
             self.wait_until("Airflow is up", self.is_healthy, timeout=180)
         except BaseException:
             self.stop()
@@ -67,6 +67,11 @@ class Airflow(AirflowApi):
             if process is not None:
                 end(process)
         self._started, self._process = [], None
+        # A signal may come after a process has started, and before it is noted down.
+        for left in processes_of(self.home):
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
+        psutil.wait_procs(processes_of(self.home), 5)
 
     def kill(self, component: str) -> None:
         """Kill the processes of one component, such as the triggerer, without a chance to put anything in order."""
@@ -148,6 +153,16 @@ def end(process: subprocess.Popen[bytes]) -> None:
         _, family = psutil.wait_procs(family, patience)
         if process.poll() is not None and not family:
             break
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """All processes of this user that have this home of Airflow."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("AIRFLOW_HOME") == str(home):
+                found.append(process)
+    return found
 
 
 def free_ports(count: int) -> list[int]:

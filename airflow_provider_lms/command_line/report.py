@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from datetime import date
 from typing import Any
 
-from airflow_provider_lms.command_line.exit_codes import ExitCode, UsageError
+from airflow_provider_lms.command_line.exit_codes import ExitCode
 from airflow_provider_lms.command_line.output import show_json, show_line
 from airflow_provider_lms.command_line.places import folder_of
-from airflow_provider_lms.lms.parameters import parse_int
+from airflow_provider_lms.lms.parameters import parse_datetime, parse_int
 from airflow_provider_lms.report import completion_report
 
 
@@ -22,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         departments=_folders(arguments.departments),
         enrollments=_folders(arguments.enrollments),
         title=arguments.title,
-        as_of=None if arguments.as_of is None else _day(arguments.as_of),
+        as_of=None if arguments.as_of is None else parse_datetime("--as-of", arguments.as_of).date(),
         show_people=arguments.show_people,
         smallest_group=parse_int("--smallest-group", arguments.smallest_group, 2),
     )
@@ -35,13 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _folders(given: list[str] | None) -> list[str] | None:
     return None if given is None else [folder_of(each) for each in given]
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--as-of: expected a date such as 2026-01-31, got {text!r}.") from None
 
 
 def _show(result: dict[str, Any]) -> None:

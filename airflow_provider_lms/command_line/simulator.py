@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import requests
@@ -13,7 +12,7 @@ import requests
 from airflow_provider_lms.command_line.exit_codes import ExitCode, UsageError
 from airflow_provider_lms.command_line.output import show_json, show_line, show_note, show_table
 from airflow_provider_lms.command_line.places import folder_of
-from airflow_provider_lms.lms.parameters import parse_int
+from airflow_provider_lms.lms.parameters import parse_datetime, parse_int
 from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.request_log import LoggedRequest
 
@@ -26,7 +25,7 @@ def start(arguments: argparse.Namespace) -> int:
     sizes = {name: vars(arguments)[name] for name in ("users", "courses", "modules", "blocked", "seed")}
     world = replace(World(), **{name: size for name, size in sizes.items() if size is not None})
     if arguments.as_of is not None:
-        world = replace(world, as_of=_day(arguments.as_of))
+        world = replace(world, as_of=parse_datetime("--as-of", arguments.as_of).date())
     simulator = Simulator(world, port=port, latency=arguments.latency, on_request=_silent if arguments.quiet else _log)
     if arguments.dataset is not None:
         from airflow_provider_lms.storage import read_records
@@ -131,13 +130,6 @@ def show_requests(arguments: argparse.Namespace) -> int:
     for each in found:
         show_line(str(LoggedRequest(**each)))
     return ExitCode.OK
-
-
-def _day(given: str) -> date:
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        raise UsageError(f"--as-of: expected a date such as 2026-01-31, got {given!r}.") from None
 
 
 def _log(request: LoggedRequest) -> None:

@@ -21,13 +21,13 @@ from airflow_provider_lms.lms.listing.filter_names import check_names, filters_o
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
 from airflow_provider_lms.lms.listing.records import EXTRA
-from airflow_provider_lms.lms.parameters import parse_choice, parse_id, parse_ids, parse_int, refuse_title
+from airflow_provider_lms.lms.listing.spec import Listing, find_listing
+from airflow_provider_lms.lms.parameters import parse_id, parse_ids, parse_int, refuse_title
 from airflow_provider_lms.tables.columns import Columns
 from airflow_provider_lms.vendors import VENDORS
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.client import LmsClient
-    from airflow_provider_lms.lms.listing.spec import Listing
 
 C = TypeVar("C", bound="LmsClient")
 Q = TypeVar("Q", bound=CourseQuery)
@@ -192,9 +192,7 @@ class ReadsListings(ABC):
         return {"count": count, "complete": is_complete and is_consistent, "notes": notes}
 
     def _find(self, listing: str) -> Listing[Any]:
-        listings = VENDORS[self.conn_type].listings()
-        found: Listing[Any] = listings[parse_choice("listing", listing, tuple(listings))]
-        return found
+        return find_listing(VENDORS[self.conn_type].listings(), listing)
 
 
 class CountsCompletions(ABC, Generic[C, Q]):

@@ -22,10 +22,10 @@ from airflow_provider_lms.lms.listing.pagers import UnpagedPager
 from airflow_provider_lms.lms.listing.query import Query
 from airflow_provider_lms.lms.listing.reader import ListingReader
 from airflow_provider_lms.lms.listing.records import Record
-from airflow_provider_lms.lms.listing.spec import Listing, Parent
+from airflow_provider_lms.lms.listing.spec import Listing, Parent, find_listing
 from airflow_provider_lms.lms.listing.splits import Reading, Splitter
 from airflow_provider_lms.lms.listing.units import Unit, read_units
-from airflow_provider_lms.lms.parameters import parse_choice, parse_ids
+from airflow_provider_lms.lms.parameters import parse_ids
 
 C = TypeVar("C", bound="LmsClient")
 R = TypeVar("R", bound=Record)
@@ -42,7 +42,8 @@ class LmsClient(ABC):
 
     ``hash_secret`` is the connection's key for hashed columns, and ``parallel_requests`` the most requests that one
     reading may have in flight. ``asset_root`` is the account as the beginning of a URI, such as
-    ``ispring-learn://acme``. ``on_read`` is told the asset URI of each listing that is read, once.
+    ``ispring-learn://acme``, where a hook has made the client. ``on_read`` is then told the asset URI of each listing
+    that is read, once.
     """
 
     listings: ClassVar[Mapping[str, Listing[Any]]]
@@ -52,7 +53,7 @@ class LmsClient(ABC):
         self.prefetch = False
         self.hash_secret: str | None = None
         self.parallel_requests = 1
-        self.asset_root = ""
+        self.asset_root: str | None = None
         self.on_read: Callable[[str], None] = lambda _: None
         self._transport = transport
         self._page_size = page_size
@@ -72,7 +73,10 @@ class LmsClient(ABC):
         """The identity of a listing of this account, for assets and lineage.
 
         :param listing: its name.
+        :raises ValueError: no hook has made this client, so nobody has named the account.
         """
+        if self.asset_root is None:
+            raise ValueError("asset_uri: only a client that a hook has made knows how its account is named.")
         return f"{self.asset_root}/{listing}"
 
     @overload
@@ -149,7 +153,7 @@ class LmsClient(ABC):
     def _find(self, listing: Listing[Any] | str) -> Listing[Any]:
         if not isinstance(listing, str):
             return listing
-        return self.listings[parse_choice("listing", listing, tuple(self.listings))]
+        return find_listing(self.listings, listing)
 
     def _read_children(
         self,
@@ -312,7 +316,7 @@ class LmsClient(ABC):
 
     def _decoder(self, listing: Listing[R]) -> PageDecoder[R]:
         # One for all readings of a listing: what one page teaches it of new fields holds for the next.
-        if listing.name not in self._decoders:
+        if listing.name not in self._decoders and self.asset_root is not None:
             self.on_read(self.asset_uri(listing.name))
         return self._decoders.setdefault(listing.name, PageDecoder(listing))
 

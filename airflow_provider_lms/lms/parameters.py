@@ -173,11 +173,11 @@ def parse_date_range(name: str, value: DateRange | None) -> tuple[datetime | Non
     return start and start.replace(microsecond=0), end and _round_up(f"{name}_end", end)
 
 
-def parse_datetime(name: str, value: DateLike) -> datetime:
+def parse_datetime(name: str, value: DateLike | date) -> datetime:
     """A moment in UTC. Without a zone it is taken as UTC.
 
     :param name: the parameter's name, for the error.
-    :param value: a datetime or an ISO 8601 text.
+    :param value: a datetime, a date, which is its midnight, or an ISO 8601 text.
     :raises ValueError: anything else.
     """
     moment: object = value

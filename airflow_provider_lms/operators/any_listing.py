@@ -31,12 +31,10 @@ class AnyListing(LmsExtractOperator["Any"]):
         self.filters = filters
 
     def declaration(self) -> Listing[Any]:
-        from airflow_provider_lms.lms.parameters import parse_choice
+        from airflow_provider_lms.lms.listing.spec import find_listing
         from airflow_provider_lms.vendors import VENDORS
 
-        listings = VENDORS[self.conn_type].listings()
-        found: Listing[Any] = listings[parse_choice("listing", self.listing, tuple(listings))]
-        return found
+        return find_listing(VENDORS[self.conn_type].listings(), self.listing)
 
     def query(self) -> Mapping[str, object]:
         return {**self._filters(), **super().query()}  # type: ignore[safe-super]

@@ -8,7 +8,8 @@ from io import StringIO
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup, Stage
+from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup
+from airflow_provider_lms.report.rows import Stage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ _COLORS: Mapping[Stage, str] = {
     Stage.IN_PROGRESS: "#e3a23a",
     Stage.NOT_STARTED: "#b9c0c8",
     Stage.UNSUCCESSFUL: "#b5443c",
+    Stage.UNKNOWN: "#6b4f8a",
 }
 _EXPIRY_COLORS = dict(zip(EXPIRY_DAYS, ("#b5443c", "#e3a23a", "#8aa4c0"), strict=True))
 _INK = "#2b3138"
@@ -45,6 +47,7 @@ def progress_bars(groups: Sequence[EnrollmentGroup]) -> str:
     series = {
         stage.value: ([100 * group.enrollments[stage] / group.total for group in groups], color)
         for stage, color in _COLORS.items()
+        if any(group.enrollments[stage] for group in groups)
     }
     bars = [(group.label, f"{group.share:.0%} completed") for group in groups]
     return _stacked(bars, series, "% of enrollments", limit=100)

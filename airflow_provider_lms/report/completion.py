@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_lms import clock
-from airflow_provider_lms.report import rows
-from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup, Figures, Privacy, Stage, count
+from airflow_provider_lms.lms.parameters import parse_datetime
+from airflow_provider_lms.report.figures import EXPIRY_DAYS, EnrollmentGroup, Figures, Privacy, count
+from airflow_provider_lms.report.readers import all_readers, read_rows
+from airflow_provider_lms.report.rows import Stage
 from airflow_provider_lms.storage import read_records
 from airflow_provider_lms.storage.files import folder, write_bytes
 
@@ -75,22 +77,13 @@ def completion_report(
         completion_report("/tmp/completion.html", results="s3://lake/lms/results", people="s3://lake/lms/users")
     """
     if smallest_group < 2:
-        raise ValueError("smallest_group: must be at least 2. To show single people, give show_people=True.")
+        raise ValueError("smallest_group: must be at least 2. To show single people, let it name people (show_people).")
     _check_installed()
-    day = _parse_day(as_of)
-    names = rows.department_names(_read(departments)) if departments is not None else {}
-    if people is not None and not names:
-        names = {each["departmentId"]: each["department"] for each in _read(people) if _has_department(each)}
-    figures = count(
-        rows.enrolled(_read(results)),
-        None if people is None else rows.people(_read(people)),
-        names,
-        None if enrollments is None else rows.certificates(_read(enrollments)),
-        Privacy(show_people, smallest_group),
-        day,
-    )
+    day = clock.utcnow().date() if as_of is None else parse_datetime("as_of", as_of).date()
+    privacy = Privacy(show_people, smallest_group)
+    figures = _figures(results, people, departments, enrollments, privacy, day)
     path = folder("output", output)
-    write_bytes(path, _page(figures, title, day, show_people=show_people, smallest_group=smallest_group).encode())
+    write_bytes(path, _page(figures, title, day, privacy).encode())
     whole = figures.whole
     return {
         "uri": str(path),
@@ -102,22 +95,34 @@ def completion_report(
     }
 
 
-def _parse_day(as_of: date | str | None) -> date:
-    if as_of is None:
-        return clock.utcnow().date()
-    try:
-        found = datetime.fromisoformat(as_of) if isinstance(as_of, str) else as_of
-    except ValueError:
-        raise ValueError(f"as_of: expected a day such as 2026-11-30, got {as_of!r}.") from None
-    return found.date() if isinstance(found, datetime) else found
+def _figures(
+    results: Datasets,
+    people: Datasets | None,
+    departments: Datasets | None,
+    enrollments: Datasets | None,
+    privacy: Privacy,
+    day: date,
+) -> Figures:
+    readers = all_readers()
+    staff = None if people is None else read_rows("people", [each.people for each in readers], _read(people))
+    named = read_rows(
+        "departments", [each.departments for each in readers], () if departments is None else _read(departments)
+    )
+    issued = None
+    if enrollments is not None:
+        issued = read_rows("enrollments", [each.certificates for each in readers], _read(enrollments))
+    return count(
+        read_rows("results", [each.enrolled for each in readers], _read(results)),
+        None if staff is None else {each.id: each for each in staff},
+        {each.id: each.name for each in named},
+        issued,
+        privacy,
+        day,
+    )
 
 
 def _read(source: Datasets) -> Iterator[Mapping[str, Any]]:
     return read_records(source)
-
-
-def _has_department(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("departmentId") and row.get("department"))
 
 
 def _check_installed() -> None:
@@ -129,18 +134,18 @@ def _check_installed() -> None:
     _ = jinja2, mpl
 
 
-def _page(figures: Figures, title: str, day: date, *, show_people: bool, smallest_group: int) -> str:
+def _page(figures: Figures, title: str, day: date, privacy: Privacy) -> str:
     from jinja2 import Environment
 
     template = resources.files(__package__).joinpath("completion.html").read_text(encoding="utf-8")
-    note = "" if show_people else f"Nobody is named, and groups of fewer than {smallest_group} people are merged."
+    note = f"Nobody is named, and groups of fewer than {privacy.smallest_group} people are merged."
     return (
         Environment(autoescape=True)
         .from_string(template)
         .render(
             title=title,
             as_of=f"{day:%B} {day.day}, {day.year}",
-            note=note,
+            note="" if privacy.show_people else note,
             whole=figures.whole,
             sections=list(_sections(figures)),
             learners=figures.learners_at_risk,
@@ -151,14 +156,13 @@ def _page(figures: Figures, title: str, day: date, *, show_people: bool, smalles
 def _sections(figures: Figures) -> Iterator[Section]:
     from airflow_provider_lms.report import charts
 
-    yield _progress("By course", "Enrollments by progress, and the share that is completed.", figures.courses)
+    yield _progress("By course", figures.courses)
     if figures.departments is not None:
-        yield _progress(
-            "By department", "Enrollments by progress, and the share that is completed.", figures.departments
-        )
+        yield _progress("By department", figures.departments)
+    undated = f" {figures.undated:,} without a date that could be read are left out." if figures.undated else ""
     yield Section(
         "By week",
-        "Enrollments completed in each of the last 26 weeks.",
+        f"Enrollments completed in each of the last {len(figures.weeks)} weeks.{undated}",
         charts.weekly_line(figures.weeks),
         ("Week from", "Completed"),
         [(f"{monday}", f"{number:,}") for monday, number in figures.weeks.items()],
@@ -173,13 +177,7 @@ def _sections(figures: Figures) -> Iterator[Section]:
             [(group.label, f"{len(group.learners):,}", f"{group.overdue:,}") for group in late],
         )
     if figures.expiring is not None:
-        yield Section(
-            "Certificates that expire",
-            "Within 30, 60 and 90 days." if figures.expiring else "None in the next 90 days, or of too few people.",
-            charts.expiry_bars(figures.expiring) if figures.expiring else "",
-            ("Course", *(f"{days} days" for days in EXPIRY_DAYS)),
-            [(group.label, *(f"{group.expiring[days]:,}" for days in EXPIRY_DAYS)) for group in figures.expiring],
-        )
+        yield _certificates(figures.expiring, figures.unread_expiries)
     risky = sorted((each for each in figures.courses if each.at_risk), key=lambda each: -each.at_risk)
     yield Section(
         "At risk by course",
@@ -190,12 +188,25 @@ def _sections(figures: Figures) -> Iterator[Section]:
     )
 
 
-def _progress(heading: str, text: str, groups: Sequence[EnrollmentGroup]) -> Section:
+def _certificates(groups: Sequence[EnrollmentGroup], unread: int) -> Section:
+    from airflow_provider_lms.report import charts
+
+    text = "Within 30, 60 and 90 days." if groups else "None in the next 90 days, or of too few people."
+    return Section(
+        "Certificates that expire",
+        f"{text} {unread:,} with a date that could not be read are left out." if unread else text,
+        charts.expiry_bars(groups) if groups else "",
+        ("Course", *(f"{days} days" for days in EXPIRY_DAYS)),
+        [(group.label, *(f"{group.expiring[days]:,}" for days in EXPIRY_DAYS)) for group in groups],
+    )
+
+
+def _progress(heading: str, groups: Sequence[EnrollmentGroup]) -> Section:
     from airflow_provider_lms.report import charts
 
     return Section(
         heading,
-        text,
+        "Enrollments by progress, and the share that is completed.",
         charts.progress_bars(groups),
         ("", "Learners", *(stage.value.capitalize() for stage in Stage), "Overdue"),
         [

@@ -6,13 +6,11 @@ Groups of few people are merged, since a share of three people tells about each 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
 
-from airflow_provider_lms.lms.course.progress import State
-from airflow_provider_lms.report.rows import Enrolled, ExpiringCertificate, Person
+from airflow_provider_lms.report.rows import Enrolled, ExpiringCertificate, Person, Stage
 
 EXPIRY_DAYS = (30, 60, 90)
 """Within how many days from now certificates expire."""
@@ -23,18 +21,11 @@ _LITTLE = 50.0
 _MOST_GROUPS = 20
 _MOST_PEOPLE = 200
 _WEEKS = 26
+_UNKNOWN = "Not known"
+"""The department and manager of learners who are not in the dataset of people."""
 
 
-class Stage(StrEnum):
-    """How far an enrollment is, as the charts show it."""
-
-    COMPLETED = "completed"
-    IN_PROGRESS = "in progress"
-    NOT_STARTED = "not started"
-    UNSUCCESSFUL = "failed or declined"
-
-
-@dataclass
+@dataclass(eq=False)  # two groups may have the same figures
 class EnrollmentGroup:
     """Enrollments that belong together, such as those in a course.
 
@@ -71,8 +62,8 @@ class EnrollmentGroup:
     def add(self, each: Enrolled, *, at_risk: bool) -> None:
         """Count an enrollment in."""
         self.learners.add(each.learner)
-        self.enrollments[_stage(each)] += 1
-        self.overdue += each.overdue and each.state is not State.COMPLETED
+        self.enrollments[each.stage] += 1
+        self.overdue += each.overdue and each.stage is not Stage.COMPLETED
         self.at_risk += at_risk
 
     def merge(self, other: EnrollmentGroup) -> None:
@@ -101,7 +92,9 @@ class Figures:
 
     :param whole: all enrollments together.
     :param weeks: how many enrollments were completed in each week, by its Monday.
+    :param undated: how many completed ones have no date that can be read.
     :param expiring: certificates that expire soon, by course.
+    :param unread_expiries: how many certificates have a date that cannot be read.
     :param learners_at_risk: None if people are not shown.
     """
 
@@ -110,7 +103,9 @@ class Figures:
     departments: Sequence[EnrollmentGroup] | None
     managers: Sequence[EnrollmentGroup] | None
     weeks: Mapping[date, int]
+    undated: int
     expiring: Sequence[EnrollmentGroup] | None
+    unread_expiries: int
     learners_at_risk: Sequence[LearnerAtRisk] | None
 
 
@@ -124,6 +119,56 @@ class Privacy:
 
     show_people: bool
     smallest_group: int
+
+    def check(self, whole: EnrollmentGroup) -> None:
+        """Refuse a report about nobody, or about too few people.
+
+        :raises ValueError: it is.
+        """
+        if not whole.total:
+            raise ValueError("results: there are no enrollments, so there is nothing to report.")
+        people = len(whole.learners)
+        if not self.show_people and people < self.smallest_group:
+            raise ValueError(
+                f"results: the report would be about {people} people. With fewer than {self.smallest_group}, its "
+                "figures tell about single people: let it name people (show_people), or give more results."
+            )
+
+
+class _Groups:
+    """The groups that enrollments belong to.
+
+    :param people: learners and managers by id; None if they were not given.
+    :param departments: the names of departments by id.
+    """
+
+    def __init__(self, people: Mapping[str, Person] | None, departments: Mapping[str, str]) -> None:
+        self._people = people
+        self._departments = departments
+        self.whole = EnrollmentGroup("all")
+        self.courses: dict[str, EnrollmentGroup] = {}
+        self.departments: dict[str, EnrollmentGroup] = {}
+        self.managers: dict[str, EnrollmentGroup] = {}
+        self.without_manager: dict[str, EnrollmentGroup] = {}
+
+    def of(self, each: Enrolled) -> list[EnrollmentGroup]:
+        """Those that an enrollment belongs to."""
+        found = [self.whole, self.courses.setdefault(each.course, EnrollmentGroup(each.title))]
+        if self._people is None:
+            return found
+        person = self._people.get(each.learner)
+        if person is None:
+            unknown = self.departments, self.without_manager
+            return [*found, *(each.setdefault(_UNKNOWN, EnrollmentGroup(_UNKNOWN)) for each in unknown)]
+        name = self._departments.get(person.department or "") or person.department_name or person.department
+        department = self.departments.setdefault(person.department or "", EnrollmentGroup(name or "No department"))
+        if person.manager is None:
+            manager = self.without_manager.setdefault("", EnrollmentGroup("No manager"))
+        else:
+            manager = self.managers.setdefault(
+                person.manager, EnrollmentGroup(_name(self._people, person.manager, person.manager))
+            )
+        return [*found, department, manager]
 
 
 def count(
@@ -139,46 +184,30 @@ def count(
     :param people: learners and managers by id; None if they were not given.
     :param departments: their names by id.
     :param as_of: the day that the report is about.
-    :raises ValueError: the report would be about too few people.
+    :raises ValueError: the report would be about nobody, or about too few people.
     """
-    latest = _latest(rows)
-    whole = EnrollmentGroup("all")
-    by_course: dict[str, EnrollmentGroup] = {}
-    by_department: dict[str, EnrollmentGroup] = {}
-    by_manager: dict[str, EnrollmentGroup] = {}
-    weeks: Counter[date] = Counter()
+    groups = _Groups(people, departments)
+    weeks: Counter[date | None] = Counter()
     at_risk: list[Enrolled] = []
-    for each in latest:
+    for each in _latest(rows):
         risky = _is_at_risk(each, as_of)
-        groups = [whole, by_course.setdefault(each.course, EnrollmentGroup(each.title))]
-        if people is not None:
-            person = people.get(each.learner)
-            department = person.department if person else None
-            manager = person.manager if person else None
-            name = departments.get(department or "", department) or "No department"
-            groups.append(by_department.setdefault(department or "", EnrollmentGroup(name)))
-            groups.append(by_manager.setdefault(manager or "", EnrollmentGroup(_name(people, manager, "No manager"))))
-        for group in groups:
+        for group in groups.of(each):
             group.add(each, at_risk=risky)
-        if each.state is State.COMPLETED and each.completed_on is not None:
-            weeks[each.completed_on - timedelta(days=each.completed_on.weekday())] += 1
+        if each.stage is Stage.COMPLETED:
+            weeks[None if each.completed_on is None else _monday(each.completed_on)] += 1
         if risky:
             at_risk.append(each)
-    if not whole.total:
-        raise ValueError("results: there are no enrollments, so there is nothing to report.")
-    if not privacy.show_people and len(whole.learners) < privacy.smallest_group:
-        raise ValueError(
-            f"results: the report would be about {len(whole.learners)} people. With fewer than "
-            f"{privacy.smallest_group}, its figures tell about single people: give show_people=True, or more results."
-        )
-    expiring = None if certificates is None else _expiring(certificates, by_course, as_of)
+    privacy.check(groups.whole)
+    expiring, unread = (None, 0) if certificates is None else _expiring(certificates, groups.courses, as_of)
     return Figures(
-        whole=whole,
-        courses=_shown(by_course.values(), privacy, "Other courses"),
-        departments=None if people is None else _shown(by_department.values(), privacy, "Other departments"),
-        managers=None if people is None else _managers(by_manager, privacy),
-        weeks=_last_weeks(weeks, as_of),
+        whole=groups.whole,
+        courses=_shown(groups.courses.values(), privacy, "Other courses"),
+        departments=None if people is None else _shown(groups.departments.values(), privacy, "Other departments"),
+        managers=None if people is None else _managers(groups, privacy),
+        weeks={monday: weeks[monday] for monday in _last_weeks(as_of)},
+        undated=weeks[None],
         expiring=None if expiring is None else _shown(expiring, privacy, "Other courses"),
+        unread_expiries=unread,
         learners_at_risk=_people_at_risk(at_risk, people) if privacy.show_people else None,
     )
 
@@ -193,16 +222,8 @@ def _latest(rows: Iterable[Enrolled]) -> Iterable[Enrolled]:
     return found.values()
 
 
-def _stage(each: Enrolled) -> Stage:
-    if each.state is State.COMPLETED:
-        return Stage.COMPLETED
-    if each.state is State.UNSUCCESSFUL:
-        return Stage.UNSUCCESSFUL
-    return Stage.IN_PROGRESS if each.started else Stage.NOT_STARTED
-
-
 def _is_at_risk(each: Enrolled, as_of: date) -> bool:
-    if each.state is State.COMPLETED:
+    if each.stage is Stage.COMPLETED:
         return False
     little = (each.progress or 0.0) <= _LITTLE
     return each.overdue or (each.due is not None and each.due <= as_of + _SOON and little)
@@ -228,28 +249,33 @@ def _shown(groups: Iterable[EnrollmentGroup], privacy: Privacy, other: str) -> l
     return [*kept, *([merged] if len(merged.learners) >= least else [])]
 
 
-def _managers(by_manager: Mapping[str, EnrollmentGroup], privacy: Privacy) -> list[EnrollmentGroup]:
-    named = [group for key, group in by_manager.items() if key]
-    alone = [group for key, group in by_manager.items() if not key]
+def _managers(groups: _Groups, privacy: Privacy) -> list[EnrollmentGroup]:
+    named = list(groups.managers.values())
     if not privacy.show_people:
         # In an order that tells nothing but the figures that are shown anyway.
         for number, group in enumerate(sorted(named, key=lambda group: (-group.overdue, -group.total)), 1):
             group.label = f"Manager {number}"
-    return _shown([*named, *alone], privacy, "Other managers")
+    return _shown([*named, *groups.without_manager.values()], privacy, "Other managers")
 
 
-def _last_weeks(weeks: Mapping[date, int], as_of: date) -> dict[date, int]:
-    last = as_of - timedelta(days=as_of.weekday())
-    return {
-        monday: weeks.get(monday, 0) for monday in (last - timedelta(weeks=ago) for ago in range(_WEEKS - 1, -1, -1))
-    }
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _last_weeks(as_of: date) -> list[date]:
+    return [_monday(as_of) - timedelta(weeks=ago) for ago in range(_WEEKS - 1, -1, -1)]
 
 
 def _expiring(
     certificates: Iterable[ExpiringCertificate], courses: Mapping[str, EnrollmentGroup], as_of: date
-) -> Iterator[EnrollmentGroup]:
+) -> tuple[list[EnrollmentGroup], int]:
+    """The certificates that expire soon, by course, and how many have a date that cannot be read."""
     found: dict[str, EnrollmentGroup] = {}
+    unread = 0
     for each in certificates:
+        if each.expires_on is None:
+            unread += 1
+            continue
         left = (each.expires_on - as_of).days
         window = next((days for days in EXPIRY_DAYS if 0 <= left <= days), None)
         if window is not None:
@@ -257,7 +283,7 @@ def _expiring(
             group = found.setdefault(each.course, EnrollmentGroup(label))
             group.learners.add(each.learner)
             group.expiring[window] += 1
-    yield from found.values()
+    return [*found.values()], unread
 
 
 def _people_at_risk(rows: Iterable[Enrolled], people: Mapping[str, Person] | None) -> list[LearnerAtRisk]:

@@ -1,23 +1,30 @@
-"""What the report needs of the rows of each LMS."""
+"""What the report needs of rows, whatever LMS they are from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypeAlias
+from enum import StrEnum
+from typing import Any, Generic, TypeAlias, TypeVar
 
-from airflow_provider_lms.lms.course.progress import LearnerProgress, State, StatusMeanings
-from airflow_provider_lms.lms.ispring.course import STATUSES as ISPRING_STATUSES
-from airflow_provider_lms.lms.zoho_people.course import STATUSES as ZOHO_STATUSES
+T_co = TypeVar("T_co", covariant=True)
 
 Row: TypeAlias = Mapping[str, Any]
 
-_OF_ISPRING = {"userId", "courseId", "completionStatus"}
-_OF_ZOHO = {"learnerId", "courseId", "completionPercentage"}
-_OF_ENROLLMENTS = {"enrollmentId", "learnerId", "courseId"}
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""In place of a date that is missing or cannot be read."""
+
+
+class Stage(StrEnum):
+    """How far an enrollment is, as the charts show it."""
+
+    COMPLETED = "completed"
+    IN_PROGRESS = "in progress"
+    NOT_STARTED = "not started"
+    UNSUCCESSFUL = "failed or declined"
+    UNKNOWN = "not known"
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,7 @@ class Enrolled:
     """A learner in a course, by one enrollment.
 
     :param title: the course's title; its id if it has none.
-    :param state: completed, unsuccessful, or open.
-    :param started: whether an open one was begun.
+    :param stage: how far it is.
     :param enrolled_at: when the learner was enrolled. The latest enrollment counts.
     :param due: until when the course is to be completed.
     :param completed_on: when it was completed.
@@ -36,8 +42,7 @@ class Enrolled:
     learner: str
     course: str
     title: str
-    state: State
-    started: bool
+    stage: Stage
     overdue: bool
     enrolled_at: datetime
     due: date | None
@@ -50,141 +55,81 @@ class Person:
     """A learner or a manager.
 
     :param department: the department's id, or its name if it has none.
+    :param department_name: its name, where the row of the person tells it.
     :param manager: the manager's id.
     """
 
+    id: str
     name: str
     department: str | None
+    department_name: str | None
     manager: str | None
 
 
 @dataclass(frozen=True)
+class Department:
+    """A department and its name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ExpiringCertificate:
-    """A certificate that expires."""
+    """A certificate that expires.
+
+    :param expires_on: None if the date cannot be read.
+    """
 
     learner: str
     course: str
-    expires_on: date
+    expires_on: date | None
 
 
-def enrolled(rows: Iterable[Row]) -> Iterator[Enrolled]:
-    """The enrollments in rows of course results (iSpring Learn) or of course progress (Zoho People).
+@dataclass(frozen=True)
+class RowReader(Generic[T_co]):
+    """Reads one kind of row of one LMS.
 
-    :raises ValueError: they are rows of something else.
+    :param what: the kind of row, for errors.
+    :param columns: those that every such row has.
+    :param read: what the report needs of a row; None if it needs nothing of it.
+    :param without: columns that tell such a row from another kind.
     """
-    for row in rows:
-        if row.keys() >= _OF_ISPRING and "moduleId" not in row:
-            yield _of_ispring(row)
-        elif row.keys() >= _OF_ZOHO:
-            yield _of_zoho(row)
-        else:
-            raise ValueError(
-                "results: expected a dataset of course results (iSpring Learn) with "
-                f"{', '.join(sorted(_OF_ISPRING))}, or of course progress (Zoho People) with "
-                f"{', '.join(sorted(_OF_ZOHO))}."
-            )
+
+    what: str
+    columns: frozenset[str]
+    read: Callable[[Row], T_co | None]
+    without: frozenset[str] = frozenset()
+
+    def fits(self, row: Row) -> bool:
+        """Whether a row is of this kind."""
+        return row.keys() >= self.columns and self.without.isdisjoint(row)
 
 
-def people(rows: Iterable[Row]) -> dict[str, Person]:
-    """People by id, from rows of users (iSpring Learn) or of employees (Zoho People).
+@dataclass(frozen=True)
+class RowReaders:
+    """Reads the rows of one LMS. A kind of row that the LMS does not have is None."""
 
-    :raises ValueError: they are rows of something else.
-    """
-    found: dict[str, Person] = {}
-    for row in rows:
-        if "userId" in row:
-            fields, supervised = row.get("fields") or {}, row.get("subordination") or {}
-            name = f"{fields.get('FIRST_NAME') or ''} {fields.get('LAST_NAME') or ''}".strip()
-            found[row["userId"]] = Person(name, row.get("departmentId"), supervised.get("supervisorId"))
-        elif "erecno" in row:
-            name = f"{row.get('firstName') or ''} {row.get('lastName') or ''}".strip()
-            department = row.get("departmentId") or row.get("department")
-            found[row["erecno"]] = Person(name, department, row.get("reportingToId"))
-        else:
-            raise ValueError("people: expected a dataset of users (iSpring Learn) or of employees (Zoho People).")
-    return found
+    enrolled: RowReader[Enrolled]
+    people: RowReader[Person]
+    departments: RowReader[Department] | None = None
+    certificates: RowReader[ExpiringCertificate] | None = None
 
 
-def department_names(rows: Iterable[Row]) -> dict[str, str]:
-    """The names of departments by id, from rows of departments, or of Zoho's employees."""
-    return {
-        row["departmentId"]: row.get("name") or row.get("department") or row["departmentId"]
-        for row in rows
-        if row.get("departmentId")
-    }
-
-
-def certificates(rows: Iterable[Row]) -> Iterator[ExpiringCertificate]:
-    """The certificates that expire, from rows of enrollments (iSpring Learn).
-
-    :raises ValueError: they are rows of something else.
-    """
-    for row in rows:
-        if not row.keys() >= _OF_ENROLLMENTS:
-            raise ValueError(
-                "enrollments: expected a dataset of enrollments (iSpring Learn) with "
-                f"{', '.join(sorted(_OF_ENROLLMENTS))}."
-            )
-        if (expires := _day(row.get("certExpiryDate"))) is not None:
-            yield ExpiringCertificate(row["learnerId"], row["courseId"], expires)
-
-
-def _of_ispring(row: Row) -> Enrolled:
-    return Enrolled(
-        learner=row["userId"],
-        course=row["courseId"],
-        title=row.get("courseTitle") or row["courseId"],
-        state=_state(ISPRING_STATUSES, row["userId"], row["completionStatus"]),
-        started=row["completionStatus"] != "not_started",
-        overdue=bool(row.get("isOverdue")),
-        enrolled_at=_moment(row.get("accessDate")) or _LONG_AGO,
-        due=_day(row.get("dueDate")),
-        completed_on=_day(row.get("completionDate")),
-        progress=_number(row.get("progress")),
-    )
-
-
-def _of_zoho(row: Row) -> Enrolled:
-    progress = _number(row["completionPercentage"])
-    return Enrolled(
-        learner=row["learnerId"],
-        course=row["courseId"],
-        title=row.get("courseName") or row["courseId"],
-        state=_state(ZOHO_STATUSES, row["learnerId"], row.get("completionStatus"), done=progress == 100),
-        started=bool(progress),
-        overdue=False,
-        enrolled_at=_moment(row.get("enrolledDate")) or _LONG_AGO,
-        due=None,
-        completed_on=_day(row.get("completionDate")),
-        progress=progress,
-    )
-
-
-def _state(statuses: StatusMeanings, learner: str, status: str | None, *, done: bool = False) -> State:
-    return statuses.state_of(LearnerProgress(learner, status=status, done=done))
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(str(value).removesuffix("%"))
-    except ValueError:
-        return None
-
-
-def _day(value: object) -> date | None:
-    """The day of a date in text, in UTC; None if it has none that can be read."""
-    moment = _moment(value)
-    return None if moment is None else moment.date()
-
-
-def _moment(value: object) -> datetime | None:
-    """A date in text, as iSpring Learn or as Zoho writes it. One without a zone is in UTC."""
-    for parse in (datetime.fromisoformat, _of_zohos_text):
+def parse_moment(value: object) -> datetime | None:
+    """A date in text, in UTC; None if it cannot be read. One without a zone is in UTC."""
+    for parse in (datetime.fromisoformat, _with_month_name):
         with suppress(ValueError):
             moment = parse(str(value))
             return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return None
 
 
-def _of_zohos_text(text: str) -> datetime:
+def parse_day(value: object) -> date | None:
+    """The day of a date in text, in UTC; None if it cannot be read."""
+    moment = parse_moment(value)
+    return None if moment is None else moment.date()
+
+
+def _with_month_name(text: str) -> datetime:
     return datetime.strptime(text, "%d-%b-%Y")

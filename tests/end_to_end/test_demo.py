@@ -15,6 +15,7 @@ from airflow_provider_lms.operators.ispring import ISpringModuleResultsOperator
 from airflow_provider_lms.operators.zoho_people import ZohoPeopleCourseProgressOperator
 from airflow_provider_lms.simulator import Simulator
 from dev import demo
+from dev.standalone import processes_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,16 +39,6 @@ def test_every_dataset_is_listed(lms: Simulator, tmp_path: Path, capsys: pytest.
         assert f"{folder}: {summary['records']:,} rows, {file['bytes']:,} bytes in 1 file\n" in printed
 
 
-def _started_by(home: Path) -> list[str]:
-    """The processes of an Airflow."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("AIRFLOW_HOME") == str(home):
-                found.append(" ".join(process.cmdline()))
-    return found
-
-
 @pytest.mark.airflow
 @pytest.mark.parametrize(
     ("sign", "moment"), [(signal.SIGTERM, "Airflow starts"), (signal.SIGINT, "module_results running")]
@@ -60,7 +51,7 @@ def test_a_demo_that_is_stopped_leaves_nothing_running(sign: signal.Signals, mom
             for line in process.stdout:
                 if moment in line:
                     break
-            while not _started_by(tmp_path / "airflow"):
+            while not processes_of(tmp_path / "airflow"):
                 assert process.poll() is None
             process.send_signal(sign)
             process.send_signal(sign)  # people press Ctrl-C twice
@@ -68,13 +59,12 @@ def test_a_demo_that_is_stopped_leaves_nothing_running(sign: signal.Signals, mom
             assert process.wait(60) == 130
             assert "Stopped. Nothing is left running." in rest
             assert "Traceback" not in rest
-            assert _started_by(tmp_path / "airflow") == []
+            assert processes_of(tmp_path / "airflow") == []
         finally:
             process.kill()
-            for each in psutil.process_iter():
+            for each in processes_of(tmp_path / "airflow"):
                 with suppress(psutil.Error):
-                    if each.environ().get("AIRFLOW_HOME") == str(tmp_path / "airflow"):
-                        each.kill()
+                    each.kill()
 
 
 def test_what_to_look_at_next_is_there() -> None:

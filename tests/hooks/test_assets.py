@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import Asset
 from airflow_provider_lms.assets import sanitize_uri
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
+from airflow_provider_lms.lms.ispring import ISpringLearnClient
 from airflow_provider_lms.provider_info import get_provider_info
 
 ISPRING = {"conn_type": "ispring_learn", "host": "lms.test", "login": "client-1", "password": "first secret"}
@@ -81,3 +82,9 @@ def test_another_uri_with_such_a_scheme_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="is ispring-learn://ACCOUNT/LISTING") as failed:
         sanitize_uri(urlsplit(uri))
     assert "secret" not in str(failed.value)
+
+
+def test_a_client_that_no_hook_has_made_has_no_identity(client: ISpringLearnClient) -> None:
+    assert list(client.courses())
+    with pytest.raises(ValueError, match=r"^asset_uri: only a client that a hook has made"):
+        client.asset_uri("courses")

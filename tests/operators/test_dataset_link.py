@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -38,17 +38,22 @@ def test_a_folder_has_an_address_where_its_uri_tells_it(directory: Any, url: str
     assert console_url(directory) == url
 
 
-def test_every_operator_pushes_the_address(lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pushed: dict[str, str] = {}
-    ti = SimpleNamespace(
-        dag_id="dag",
-        task_id="task",
-        run_id="run",
-        map_index=-1,
-        try_number=1,
-        xcom_push=lambda key, value: pushed.update({key: value}),
-    )
-    context = cast("Any", {"ti": ti})
+@pytest.fixture
+def pushed() -> dict[str, str]:
+    """What is pushed to XCom in ``context``."""
+    return {}
+
+
+@pytest.fixture
+def context(pushed: dict[str, str]) -> Any:
+    ti = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1, try_number=1)
+    ti.xcom_push = lambda key, value: pushed.update({key: value})
+    return {"ti": ti}
+
+
+def test_every_operator_pushes_the_address(
+    lms: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: Any, pushed: dict[str, str]
+) -> None:
     monkeypatch.setattr(base, "console_url", lambda directory: f"https://console.test{directory.path}")
     task = ZohoPeopleCoursesOperator(task_id="t", output_path=str(tmp_path))
     assert [type(each) for each in task.operator_extra_links] == [DatasetLink]
@@ -59,17 +64,10 @@ def test_every_operator_pushes_the_address(lms: Simulator, tmp_path: Path, monke
     assert pushed == {"_link_DatasetLink": ""}
 
 
-def test_a_task_that_fails_has_empty_links(lms: Simulator, tmp_path: Path) -> None:
-    pushed: dict[str, str] = {}
-    ti = SimpleNamespace(
-        dag_id="dag",
-        task_id="task",
-        run_id="run",
-        map_index=-1,
-        try_number=1,
-        xcom_push=lambda key, value: pushed.update({key: value}),
-    )
+def test_a_task_that_fails_has_empty_links(
+    lms: Simulator, tmp_path: Path, context: Any, pushed: dict[str, str]
+) -> None:
     task = ISpringCourseResultsOperator(task_id="t", course_ids="Fire safety 1", output_path=str(tmp_path))
     with pytest.raises(ValueError, match="is a name"):
-        execute(task, {"ti": ti})
+        execute(task, context)
     assert pushed == {"_link_DatasetLink": "", "_link_CourseLink": ""}

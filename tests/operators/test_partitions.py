@@ -160,7 +160,7 @@ def test_a_retry_reports_them_also_if_it_compares_with_its_own_folder(lms: Simul
         assert summary["changed_partitions"] == ["2020-02-29"]
 
 
-@pytest.mark.parametrize(("state", "days"), [("failed", ["2020-02-29"]), ("success", []), (None, [])])
+@pytest.mark.parametrize(("state", "days"), [("failed", ["2020-02-29"]), ("success", []), (None, ["2020-02-29"])])
 def test_the_days_of_a_run_that_has_failed_are_reported_by_the_next(
     lms: Simulator, written: Path, state: str | None, days: list[str]
 ) -> None:

@@ -100,14 +100,16 @@ def test_the_summary_counts_everything(write: Write, tmp_path: Path) -> None:
 def test_each_course_has_its_enrollments_by_progress(write: Write, report: Callable[..., str]) -> None:
     statuses = ["complete", "passed", "accepted", "in_progress", "pending", "incomplete", "not_started", "declined"]
     page = report(results=write("results", [result(n, status=status) for n, status in enumerate(statuses)]))
-    assert table(page, "By course") == [["Course a", "8", "3", "3", "1", "1", "0"]]
+    assert table(page, "By course") == [["Course a", "8", "3", "3", "1", "1", "0", "0"]]
 
 
 def test_of_several_enrollments_the_latest_counts(write: Write, report: Callable[..., str]) -> None:
     rows = [result(number) for number in range(5)]
     rows.append(result(0, status="failed", accessDate="2025-01-01T00:00:00Z"))
     rows.append(result(0, status="not_started", accessDate="2026-01-01T00:00:00Z"))
-    assert table(report(results=write("results", rows)), "By course") == [["Course a", "5", "4", "0", "1", "0", "0"]]
+    assert table(report(results=write("results", rows)), "By course") == [
+        ["Course a", "5", "4", "0", "1", "0", "0", "0"]
+    ]
 
 
 def test_departments_have_their_names(write: Write, report: Callable[..., str]) -> None:
@@ -315,7 +317,7 @@ def test_the_day_may_be_text_or_a_datetime(write: Write, report: Callable[..., s
 
 
 def test_a_day_that_is_none_is_refused(write: Write, report: Callable[..., str]) -> None:
-    with pytest.raises(ValueError, match=r"^as_of: expected a day such as 2026-11-30, got 'Monday'"):
+    with pytest.raises(ValueError, match=r"^as_of: expected a datetime or an ISO 8601 text such as .*, got 'Monday'"):
         report(results=write("results", [result(number) for number in range(5)]), as_of="Monday")
 
 
@@ -328,3 +330,47 @@ def test_a_missing_column_is_named(write: Write, report: Callable[..., str]) -> 
 def test_nothing_is_not_reported(write: Write, report: Callable[..., str]) -> None:
     with pytest.raises(ValueError, match=r"^results: there are no enrollments"):
         report(results=write("results", []), show_people=True)
+
+
+def test_a_status_that_is_not_documented_is_not_known(write: Write, report: Callable[..., str]) -> None:
+    rows = [*(result(number) for number in range(5)), result(5, status="paused")]
+    page = report(results=write("results", rows))
+    assert table(page, "By course") == [["Course a", "6", "5", "0", "0", "0", "1", "0"]]
+    assert ">not known<" in page.replace("</text>", "<").replace(" <", "<")
+
+
+def test_a_percentage_of_zoho_that_cannot_be_read_is_not_known(write: Write, report: Callable[..., str]) -> None:
+    values = [0, 40, "40%", 100, "a few", None]
+    rows = [
+        {"learnerId": f"{number}", "courseId": "a", "completionPercentage": value}
+        for number, value in enumerate(values)
+    ]
+    assert table(report(results=write("progress", rows)), "By course") == [["a", "6", "1", "2", "1", "0", "2", "0"]]
+
+
+def test_learners_who_are_not_among_the_people_have_no_known_department(
+    write: Write, report: Callable[..., str]
+) -> None:
+    page = report(
+        results=write("results", [result(number) for number in range(10)]),
+        people=write("users", [user(number) for number in range(5)]),
+    )
+    assert [row[:2] for row in table(page, "By department")] == [["Not known", "5"], ["d1", "5"]]
+
+
+def test_dates_that_cannot_be_read_are_counted(write: Write, report: Callable[..., str]) -> None:
+    certificates = [
+        {"enrollmentId": f"e{n}", "learnerId": f"user-{n}", "courseId": "a", "certExpiryDate": moment}
+        for n, moment in enumerate(["2026-12-01"] * 5 + ["soon"])
+    ]
+    rows = [result(number, completionDate="2026-11-30T00:00:00Z" if number else "lately") for number in range(6)]
+    page = report(results=write("results", rows), enrollments=write("enrollments", certificates))
+    assert "last 26 weeks. 1 without a date that could be read are left out." in page
+    assert "Within 30, 60 and 90 days. 1 with a date that could not be read are left out." in page
+
+
+def test_courses_with_the_same_figures_are_all_counted(write: Write, report: Callable[..., str]) -> None:
+    rows = [result(number, f"course-{n:02}", courseTitle="Same") for n in range(25) for number in range(5)]
+    shown = table(report(results=write("results", rows)), "By course")
+    assert len(shown) == 21
+    assert sum(int(row[2]) for row in shown) == 125

@@ -45,7 +45,7 @@ def parse_filters(parameter: str, given: object) -> Mapping[str, Any]:
 
 
 def check_names(parameter: str, what: str, given: Mapping[str, object], known: Sequence[str]) -> None:
-    """Refuse a filter that there is not.
+    """Refuse a filter that does not exist.
 
     :param parameter: what the caller calls filters, for the error.
     :param what: what has the filters, for the error.

@@ -13,6 +13,7 @@ from airflow_provider_lms.lms.listing.pagers import Pager
 from airflow_provider_lms.lms.listing.path import Path, PathId
 from airflow_provider_lms.lms.listing.query import Query
 from airflow_provider_lms.lms.listing.records import Record, Row
+from airflow_provider_lms.lms.parameters import parse_choice
 
 R = TypeVar("R", bound=Record)
 Shape: TypeAlias = Literal["page", "rows", "row"]
@@ -157,3 +158,12 @@ class Listing(Generic[R]):
             fixed=tuple(fixed),
             id_lists=splittable,
         )
+
+
+def find_listing(listings: Mapping[str, Listing[Any]], name: str) -> Listing[Any]:
+    """The declaration of a listing.
+
+    :param listings: those of the LMS, by name.
+    :raises ValueError: there is no such listing.
+    """
+    return listings[parse_choice("listing", name, tuple(listings))]

@@ -232,14 +232,25 @@ class ZohoPeopleCourseReader:
             )
 
 
-def _progress(row: CourseProgress) -> LearnerProgress:
+def parse_percentage(value: object) -> float | None:
+    """Zoho's percentage, which may be a text such as ``45%``; None if it cannot be read."""
     try:
-        percentage = float(str(row.completion_percentage).removesuffix("%"))
+        found = float(str(value).removesuffix("%"))
     except ValueError:
-        percentage = 0.0
-    return LearnerProgress(
-        row.learner_id,
-        status=row.completion_status,
-        done=100 <= percentage < math.inf,
-        uncertain=bool(_DECISIVE & row.extra.keys()),
-    )
+        return None
+    return found if math.isfinite(found) else None
+
+
+def progress_of(learner_id: str, status: str | None, percentage: object, *, uncertain: bool = False) -> LearnerProgress:
+    """A learner's progress in a course. Where Zoho has no word for it, 100 percent is completed.
+
+    :param percentage: as Zoho sends it. One that cannot be read is not 100.
+    :param uncertain: whether a value that matters could not be read.
+    """
+    found = parse_percentage(percentage)
+    return LearnerProgress(learner_id, status=status, done=found is not None and found >= 100, uncertain=uncertain)
+
+
+def _progress(row: CourseProgress) -> LearnerProgress:
+    uncertain = bool(_DECISIVE & row.extra.keys())
+    return progress_of(row.learner_id, row.completion_status, row.completion_percentage, uncertain=uncertain)
