@@ -128,6 +128,13 @@ class LmsUnavailable(LmsError):
         self.retry_after = retry_after
 
 
+class LmsUnconfirmed(LmsError):
+    """A call that changes something was sent, and no response says whether the LMS has done it.
+
+    Never send it again blindly: read the state, and send only what is missing.
+    """
+
+
 class LmsBrokenPage(LmsError):
     """The response is not a complete page of the expected shape. Nothing from it was kept."""
 

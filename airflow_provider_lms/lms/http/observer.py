@@ -16,6 +16,7 @@ from airflow_provider_lms.lms.errors import (
     LmsPermissionError,
     LmsRateLimited,
     LmsUnavailable,
+    LmsUnconfirmed,
     WaitReason,
 )
 from airflow_provider_lms.lms.http.rate_limit import CoordinationError, Usage
@@ -36,6 +37,7 @@ _OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
     (LmsRateLimited, "rate_limited"),
     (LmsUnavailable, "unavailable"),
     (LmsBrokenPage, "broken"),
+    (LmsUnconfirmed, "unconfirmed"),
 )
 OTHER = "other"
 OUTCOMES = (OK, *(outcome for _, outcome in _OUTCOMES), OTHER, UNUSED)

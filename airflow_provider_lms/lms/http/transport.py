@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsTokenRefused
 from airflow_provider_lms.lms.http.access import Access
@@ -25,9 +25,11 @@ from airflow_provider_lms.lms.http.exchange import (
     resend_if_closed,
 )
 from airflow_provider_lms.lms.http.observer import UNUSED, Call, Observer, SentRequest
+from airflow_provider_lms.lms.http.prefetched import Prefetched, method_of
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
+from airflow_provider_lms.lms.http.unsafe import error_if_unsafe, send_once
 
 T = TypeVar("T")
 
@@ -81,7 +83,7 @@ class Transport:
         self._sent = 0
         self._request_slot: Callable[[], AbstractContextManager[None]] = nullcontext
         self._downloader: Downloader | None = None
-        self._prefetched: _Prefetched | None = None
+        self._prefetched: Prefetched | None = None
         self._prefetch_thread: ThreadPoolExecutor | None = None
 
     @property
@@ -138,6 +140,29 @@ class Transport:
         prefetched = self._take_prefetched(path, (), body)
         call = Call.of("POST", path, page, shown_path, endpoint)
         return self._authorized(call, self._exchange(call, path, (), body), self._error_of, prefetched)
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        params: Params = (),
+        shown_path: str | None = None,
+        endpoint: str | None = None,
+    ) -> Response:
+        """Send a call that changes something. It is sent again only if the LMS cannot have carried it out.
+
+        :param method: ``POST``, ``DELETE`` and so on.
+        :param body: becomes the JSON body; None sends none.
+        :raises LmsUnconfirmed: it was sent, and nobody knows whether it was carried out.
+        :raises LmsError: it was not carried out.
+        """
+        self._drop_prefetched()
+        call, url = Call.of(method, path, None, shown_path, endpoint), self.base_url + path
+
+        exchange = send_once(partial(self._exchanger.send, method, url, call.text, params=params, json=body))
+        return self.retrying(lambda: self._authorized(call, exchange, error_if_unsafe(self._error_of)))
 
     def download(self, url: str, name: str, start: bytes, store: Store) -> None:
         """Fetch a file from an address that the LMS has named in a response, in flat memory.
@@ -200,7 +225,7 @@ class Transport:
             return
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
-        method = _method(body)
+        method = method_of(body)
         call = Call.of(method, path, page, shown_path, endpoint)
         is_sent, header, request = threading.Event(), self._access.header(token), SentRequest(call)
         send = partial(
@@ -214,7 +239,7 @@ class Transport:
             on_sent=is_sent.set,
         )
         response = self._prefetch_thread.submit(request.timed, send)
-        self._prefetched = _Prefetched(path, params, body, token, request, response)
+        self._prefetched = Prefetched(path, params, body, token, request, response)
         # Wait until the request bytes are sent. Otherwise the caller would start to decode, which holds the GIL, and
         # the request would leave only after that.
         is_sent.wait(_SENT_SECONDS)
@@ -281,11 +306,11 @@ class Transport:
 
     def _exchange(self, call: Call, path: str, params: Params, body: Mapping[str, object] | None = None) -> Exchange:
         return lambda header: self._exchanger.send(
-            _method(body), self.base_url + path, call.text, params=params, json=body, header=header
+            method_of(body), self.base_url + path, call.text, params=params, json=body, header=header
         )
 
     def _authorized(
-        self, call: Call, exchange: Exchange, error_of: ErrorOf, prefetched: _Prefetched | None = None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, prefetched: Prefetched | None = None
     ) -> Response:
         token = self._access.token()[0] if prefetched is None else prefetched.token
         renewed = False
@@ -300,7 +325,7 @@ class Transport:
                 prefetched = None
 
     def _send(
-        self, call: Call, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: _Prefetched | None
+        self, call: Call, exchange: Exchange, error_of: ErrorOf, token: str, prefetched: Prefetched | None
     ) -> Response:
         with self._request_slot():
             response, request = self._exchanged(call, exchange, token, prefetched)
@@ -316,7 +341,7 @@ class Transport:
             raise with_retry_after(error, response)
 
     def _exchanged(
-        self, call: Call, exchange: Exchange, token: str, prefetched: _Prefetched | None
+        self, call: Call, exchange: Exchange, token: str, prefetched: Prefetched | None
     ) -> tuple[Response, SentRequest]:
         def send() -> tuple[Response, SentRequest]:
             nonlocal prefetched
@@ -344,7 +369,7 @@ class Transport:
 
     def _take_prefetched(
         self, path: str, params: Params, body: Mapping[str, object] | None = None
-    ) -> _Prefetched | None:
+    ) -> Prefetched | None:
         prefetched = self._prefetched
         if prefetched is not None and (prefetched.path, prefetched.params, prefetched.body) == (path, params, body):
             self._prefetched = None
@@ -372,18 +397,3 @@ class Transport:
             self.rate_limiter.release()
             request.outcome = UNUSED
             self.observer.request_ended(request)
-
-
-class _Prefetched(NamedTuple):
-    """A request that was sent in advance."""
-
-    path: str
-    params: Params
-    body: Mapping[str, object] | None
-    token: str
-    request: SentRequest
-    response: Future[Response]
-
-
-def _method(body: Mapping[str, object] | None) -> str:
-    return "GET" if body is None else "POST"
