@@ -1,0 +1,169 @@
+"""The desired state as DAG authors give it: a dataset, a file, or rows of another task."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from airflow_provider_lms.lms.parameters import parse_datetime
+from airflow_provider_lms.storage.files import folder, open_to_read
+from airflow_provider_lms.storage.manifest import load_manifest
+from airflow_provider_lms.storage.reader import read_parts
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.storage.files import Location
+
+Row: TypeAlias = Mapping[str, Any]
+Columns: TypeAlias = Mapping[str, "str | int"]
+
+_YES, _NO = ("true", "yes", "y", "1", "active"), ("false", "no", "n", "0", "inactive")
+_FILE = re.compile(r"\.(csv|jsonl|parquet)\Z", re.IGNORECASE)
+
+
+def read_desired(
+    source: object, columns: object, known: Sequence[str], required: Sequence[str], defaults: Columns
+) -> Iterator[dict[str, Any]]:
+    """The rows of the desired state, by our names. Columns that are not asked for are left out.
+
+    :param source: the folder or the summary of a dataset; the path or URL of a file (``.csv`` with a header,
+        ``.jsonl``, ``.parquet``); or rows: objects, or sequences such as those of a SQL query.
+    :param columns: how the columns are called, by our name: a name, or a place counted from 0 if rows are sequences.
+        None, and what is not in it, takes our own names.
+    :param known: our names.
+    :param required: those that every row must have as a column.
+    :param defaults: how columns are called if ``columns`` does not say so.
+    :raises ValueError: the source is nothing of the kind, it is empty, or a column is missing; the message names it.
+    """
+    mapping = _mapping(columns, known, defaults)
+    found = False
+    for number, row in enumerate(_rows(source), 1):
+        found = True
+        yield _chosen(row, mapping, required, number)
+    if not found:
+        raise ValueError(
+            "desired: there are no rows. Nobody is meant to be left over, so this is taken for a mistake: an empty "
+            "file, or a query that found nothing."
+        )
+
+
+def as_text(value: object) -> str | None:
+    """A value as a text without spaces around it; None if there is nothing.
+
+    A number as spreadsheets and databases give it is an id: 17.0 is ``17``.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = "" if value is None or value != value else str(value).strip()  # not a number
+    return text or None
+
+
+def as_day(name: str, value: object) -> date | None:
+    """A day; None if there is nothing.
+
+    :raises ValueError: it is no date.
+    """
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    text = as_text(value)
+    return None if text is None else parse_datetime(name, text).date()
+
+
+def as_bool(name: str, value: object) -> bool | None:
+    """Yes or no; None if there is nothing.
+
+    :raises ValueError: it is neither.
+    """
+    text = as_text(value)
+    if text is None:
+        return None
+    word = text.casefold()
+    if word not in (*_YES, *_NO):
+        raise ValueError(f"{name}: expected {', '.join(_YES)} or {', '.join(_NO)}, got {value!r}.")
+    return word in _YES
+
+
+def _mapping(columns: object, known: Sequence[str], defaults: Columns) -> dict[str, str | int]:
+    if columns is None:
+        columns = {}
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"columns: expected an object such as {{'course_id': 'course'}}, got {columns!r}.")
+    for name, column in columns.items():
+        if name not in known:
+            raise ValueError(f"columns: {name!r} is not one of {', '.join(known)}.")
+        if not isinstance(column, str | int) or isinstance(column, bool):
+            raise ValueError(f"columns: expected a name or a number for {name!r}, got {column!r}.")
+    return {name: columns.get(name, defaults.get(name, name)) for name in known}
+
+
+def _chosen(row: object, mapping: Columns, required: Sequence[str], number: int) -> dict[str, Any]:
+    """A row by our names."""
+    if isinstance(row, Mapping):
+        found = {name: row[column] for name, column in mapping.items() if column in row}
+        has = ", ".join(map(str, row)) or "no columns"
+    elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
+        places = {name: column for name, column in mapping.items() if isinstance(column, int)}
+        found = {name: row[place] for name, place in places.items() if place < len(row)}
+        has = f"{len(row)} values without names: give their places, such as columns={{'course_id': 1}}"
+    else:
+        raise ValueError(f"desired: row {number} is {type(row).__name__}, and not an object or a sequence.")
+    for name in required:
+        if name not in found:
+            raise ValueError(f"desired: row {number} has no column {mapping[name]!r} for {name}. It has {has}.")
+    return found
+
+
+def _rows(source: object) -> Iterable[object]:
+    if isinstance(source, Mapping):
+        if not _is_summary(source):
+            raise ValueError("desired: this object is not the summary of a dataset. Give rows as a list.")
+        return _dataset_rows(source["uri"])
+    if isinstance(source, str) or hasattr(source, "protocol"):
+        text = str(source).strip()
+        if (kind := _FILE.search(text)) is not None:
+            return _file_rows(folder("desired", text), kind[1].lower())
+        return _dataset_rows(source)
+    if isinstance(source, Iterable):
+        # The summaries of a mapped task are a list of datasets.
+        return chain.from_iterable(_dataset_rows(each["uri"]) if _is_summary(each) else (each,) for each in source)
+    raise ValueError(
+        "desired: expected a dataset, a .csv, .jsonl or .parquet file, or rows of another task, got "
+        f"{type(source).__name__}."
+    )
+
+
+def _is_summary(value: object) -> bool:
+    return isinstance(value, Mapping) and {"uri", "manifest"} <= value.keys()
+
+
+def _dataset_rows(location: Any) -> Iterator[object]:
+    directory = folder("desired", location)
+    manifest = load_manifest(directory)
+    if not (manifest.complete and manifest.consistent):
+        raise ValueError(
+            f"desired: the dataset in {directory} may lack rows, and whoever is missing would be taken for not wanted. "
+            "Read it anew: without max_pages, and until it is consistent."
+        )
+    return read_parts(directory, manifest)
+
+
+def _file_rows(path: Location, kind: str) -> Iterator[object]:
+    with open_to_read(path) as file:  # type: ignore[arg-type]
+        if kind == "csv":
+            # A byte order mark, as spreadsheets write it, is no part of the first column's name.
+            yield from csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+        elif kind == "jsonl":
+            yield from (msgspec.json.decode(line) for line in file if line.strip())
+        else:
+            from pyarrow import parquet
+
+            for batch in parquet.ParquetFile(file).iter_batches():
+                yield from batch.to_pylist()

@@ -1,0 +1,1 @@
+"""Plans for iSpring Learn: enrollments and people."""

@@ -1,0 +1,101 @@
+"""Applies changes of enrollments to iSpring Learn."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.parameters import parse_datetime
+from airflow_provider_lms.sync.changes import Action, Change
+from airflow_provider_lms.sync.ispring.enrollments import day_of, enrollments_of, is_before, latest, same_day
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.ispring import ISpringLearnClient
+
+MOST_AT_ONCE = 50
+"""How many people one request is for. The LMS names no limit."""
+_ONE_BY_ONE = (Action.UPDATE, Action.REENROLL)
+
+
+class EnrollmentTarget:
+    """The enrollments of an account.
+
+    :param client: of the account.
+    """
+
+    def __init__(self, client: ISpringLearnClient) -> None:
+        self._client = client
+
+    def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+        """What the same request says to several people of a course goes into one request."""
+        groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
+        for each in changes:
+            same = "" if each.action == Action.UNENROLL else each.new or ""
+            groups[each.action, each.course_id or "", same].append(each)
+        for (action, *_), group in groups.items():
+            size = 1 if action in _ONE_BY_ONE else MOST_AT_ONCE
+            yield from (group[begin : begin + size] for begin in range(0, len(group), size))
+
+    def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
+        courses = sorted({each.course_id or "" for each in changes})
+        people = sorted({each.person_id or "" for each in changes})
+        found = enrollments_of(self._client, courses, people)
+        return {each.change_id: _state(found.get((each.person_id or "", each.course_id or ""), ())) for each in changes}
+
+    def is_fulfilled(self, change: Change, state: Mapping[str, Any]) -> bool:
+        new = change.new_values
+        if change.action == Action.UNENROLL:
+            return not {*new["removed"]} & {*state["enrollment_ids"]}
+        if state["enrollment_id"] is None:
+            return False
+        if "due_date" in new and not same_day(state["due_date"], date.fromisoformat(new["due_date"])):
+            return False
+        if change.action == Action.UPDATE:
+            return bool(state["enrollment_id"] == change.old_values["enrollment_id"])
+        since = new.get("enrolled_since")
+        if since is None:
+            return True
+        return state["access_date"] is not None and not is_before(state["access_date"], date.fromisoformat(since))
+
+    def send(self, changes: Sequence[Change]) -> None:
+        first, new = changes[0], changes[0].new_values
+        due = date.fromisoformat(new["due_date"]) if "due_date" in new else new.get("due")
+        access = _access(new)
+        if first.action == Action.ENROLL:
+            learners = [each.person_id or "" for each in changes]
+            self._client.enroll([first.course_id or ""], learners, due=due, access_date=access)
+        elif first.action == Action.UNENROLL:
+            self._client.delete_enrollments([id_ for each in changes for id_ in each.new_values["removed"]])
+        elif first.action == Action.REENROLL:
+            self._client.reenroll(first.old_values["enrollment_id"], access_date=access or clock.utcnow(), due=due)
+        else:
+            old = first.old_values
+            self._client.edit_enrollment(
+                old["enrollment_id"],
+                access_date=parse_datetime("access_date", old["access_date"]),
+                due=due,
+                lock_after_due_date=old["should_lock_after_due_date"],
+            )
+
+
+def _state(enrollments: Iterable[Any]) -> Mapping[str, Any]:
+    found = [*enrollments]
+    last = latest(found)
+    return {
+        "enrollment_ids": sorted(each.enrollment_id for each in found),
+        "enrollment_id": last and last.enrollment_id,
+        "access_date": last and last.access_date,
+        "due_date": last and last.due_date,
+        "should_lock_after_due_date": last and last.should_lock_after_due_date,
+    }
+
+
+def _access(new: Mapping[str, Any]) -> datetime | None:
+    """When access begins; None is now. For today it is now: the LMS's midnight may be another one."""
+    day = day_of(new.get("access_date"))
+    if day is None or day == clock.utcnow().date():
+        return None
+    return datetime(day.year, day.month, day.day)

@@ -1,0 +1,299 @@
+"""Plans enrollments in iSpring Learn: who is to be in which course, and until when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.course.progress import LearnerProgress, State
+from airflow_provider_lms.lms.ispring.course import STATUSES
+from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.desired import as_day, as_text
+from airflow_provider_lms.sync.ispring.accounts import ACTIVE, Accounts, Manage
+from airflow_provider_lms.sync.plan import Plan, in_order
+from airflow_provider_lms.sync.reading import records
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.ispring import ISpringLearnClient
+    from airflow_provider_lms.lms.ispring.listings.people import Enrollment, User
+    from airflow_provider_lms.sync.limits import Limits
+
+COLUMNS = ("person", "course_id", "due_date", "access_date", "enrolled_since")
+"""What a desired row may say, by our names."""
+REQUIRED = ("person", "course_id")
+MANAGED = ("department_ids", "group_ids", "course_ids")
+
+Removals: TypeAlias = Literal["never", "unenroll"]
+DueDate: TypeAlias = Literal["default", "unlimited"]
+
+_SELF_ENROLLED = 1
+"""The ``enrollment_type_group`` of an enrollment from the catalog."""
+
+
+@dataclass(frozen=True)
+class EnrollmentOptions:
+    """How enrollments are planned.
+
+    :param match_by: what people are found by.
+    :param manage: whom the plan may touch; None is everybody, and then nothing is removed.
+    :param removals: ``unenroll`` removes the enrollments of managed people that no row asks for.
+    :param due: the due date of a new enrollment whose row has none.
+    :param limits: how much may change.
+    """
+
+    match_by: str
+    manage: Manage | None
+    removals: Removals
+    due: DueDate
+    limits: Limits
+
+
+class _Wanted(NamedTuple):
+    """A desired row."""
+
+    number: int
+    person: str | None
+    course_id: str | None
+    due_date: date | None
+    access_date: date | None
+    enrolled_since: date | None
+
+
+def plan_enrollments(client: ISpringLearnClient, rows: Iterable[Mapping[str, Any]], options: EnrollmentOptions) -> Plan:
+    """Compare desired enrollments with the account. Sends nothing that changes anything.
+
+    :param rows: each with ``person`` and ``course_id``, and perhaps ``due_date``, ``access_date`` (of a new
+        enrollment) and ``enrolled_since``: an older enrollment is to be repeated.
+    :raises ValueError: a row has a date that is none, or there are no rows.
+    :raises Unsettled: the account changed while it was read.
+    :raises LmsError: the account could not be read to the end.
+    """
+    wanted = [_wanted(number, row) for number, row in enumerate(rows, 1)]
+    return _Planner(client, wanted, options).plan()
+
+
+class _Planner:
+    def __init__(self, client: ISpringLearnClient, wanted: Sequence[_Wanted], options: EnrollmentOptions) -> None:
+        self._client = client
+        self._wanted = wanted
+        self._options = options
+        self._accounts = Accounts(client, options.manage)
+        self._courses = sorted(
+            {each.course_id for each in wanted if each.course_id}
+            | {*(() if options.manage is None else options.manage.course_ids)}
+        )
+        self._enrollments = enrollments_of(client, self._courses)
+        self._changes: list[Change] = []
+        self._unchanged = 0
+
+    def plan(self) -> Plan:
+        pairs = [*self._pairs()]
+        repeated = [pair for pair in pairs if self._is_to_repeat(*pair)]
+        over = self._finished(repeated)
+        for user, row in pairs:
+            found = self._latest(user, row)
+            if found is None:
+                self._enroll(user, row)
+            elif (user, row) in repeated:
+                self._repeat(user, row, found, is_over=found.enrollment_id in over)
+            elif row.due_date is not None and not same_day(found.due_date, row.due_date):
+                self._move_due_date(user, row, found)
+            else:
+                self._unchanged += 1
+        if self._options.removals == "unenroll":
+            self._unenroll({(user.user_id, row.course_id) for user, row in pairs})
+        options = self._options
+        settings = {
+            "match_by": options.match_by,
+            "manage": options.manage and options.manage.as_settings(),
+            "removals": options.removals,
+            "due": options.due,
+            "max_changes": options.limits.max_changes,
+            "max_removals": options.limits.max_removals,
+        }
+        return Plan(
+            kind="enrollments",
+            account=self._client.asset_root or "",
+            planned_at=clock.utcnow(),
+            settings=settings,
+            changes=in_order(self._changes),
+            unchanged=self._unchanged,
+            refusals=options.limits.exceeded(self._changes, len(self._accounts.managed)),
+        )
+
+    def _pairs(self) -> Iterator[tuple[User, _Wanted]]:
+        """The rows that name one person in scope, each once."""
+        people, seen = self._accounts.by(self._options.match_by), set()
+        for row in self._wanted:
+            user, reason = people.find(row.person)
+            if reason is None and row.course_id is None:
+                reason = Reason.NO_COURSE
+            if user is not None and reason is None:
+                if (user.user_id, row.course_id) in seen:
+                    reason = Reason.DUPLICATE
+                elif not self._accounts.is_managed(user):
+                    reason = Reason.OUT_OF_SCOPE
+                elif user.status != ACTIVE:
+                    reason = Reason.INACTIVE
+            if user is None or reason is not None:
+                self._skip(row, user, reason)
+                continue
+            seen.add((user.user_id, row.course_id))
+            yield user, row
+
+    def _latest(self, user: User, row: _Wanted) -> Enrollment | None:
+        return latest(self._enrollments.get((user.user_id, row.course_id or ""), ()))
+
+    def _is_to_repeat(self, user: User, row: _Wanted) -> bool:
+        found = self._latest(user, row)
+        return found is not None and row.enrolled_since is not None and is_before(found.access_date, row.enrolled_since)
+
+    def _finished(self, pairs: Sequence[tuple[User, _Wanted]]) -> set[str | None]:
+        """The enrollments whose course is over, completed or not. Nobody is enrolled anew in the middle of a course."""
+        if not pairs:
+            return set()
+        results = self._client.course_results(
+            user_ids=sorted({user.user_id for user, _ in pairs}),
+            course_ids=sorted({row.course_id for _, row in pairs if row.course_id}),
+        )
+        return {
+            each.enrollment_id
+            for each in records(results)
+            if STATUSES.state_of(LearnerProgress(each.user_id, status=each.completion_status)) != State.OPEN
+        }
+
+    def _enroll(self, user: User, row: _Wanted) -> None:
+        new: dict[str, Any] = {"due": self._options.due} if row.due_date is None else {"due_date": f"{row.due_date}"}
+        if row.access_date is not None:
+            new["access_date"] = f"{row.access_date}"
+        self._add(Action.ENROLL, user, row, {"enrollment_id": None}, new)
+
+    def _repeat(self, user: User, row: _Wanted, found: Enrollment, *, is_over: bool) -> None:
+        today = clock.utcnow().date()
+        begin = max(row.enrolled_since or today, row.access_date or today)
+        if begin > today:
+            self._skip(row, user, Reason.NOT_YET)
+        elif not is_over:
+            self._skip(row, user, Reason.NOT_OVER)
+        else:
+            new: dict[str, Any] = {"enrolled_since": f"{row.enrolled_since}", "access_date": f"{begin}"}
+            new |= {"due": self._options.due} if row.due_date is None else {"due_date": f"{row.due_date}"}
+            old = {"enrollment_id": found.enrollment_id, "access_date": found.access_date}
+            self._add(Action.REENROLL, user, row, old, new)
+
+    def _move_due_date(self, user: User, row: _Wanted, found: Enrollment) -> None:
+        if day_of(found.access_date) is None:
+            self._skip(row, user, Reason.LACKS_VALUES)  # the request must name the day of access as well
+            return
+        old = {
+            "enrollment_id": found.enrollment_id,
+            "access_date": found.access_date,
+            "due_date": found.due_date,
+            "should_lock_after_due_date": found.should_lock_after_due_date,
+        }
+        self._add(Action.UPDATE, user, row, old, {"due_date": f"{row.due_date}"})
+
+    def _unenroll(self, wanted: set[tuple[str, str | None]]) -> None:
+        for user in self._accounts.managed:
+            for course_id in self._courses:
+                found = self._enrollments.get((user.user_id, course_id), ())
+                if not found or (user.user_id, course_id) in wanted:
+                    continue
+                ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
+                if not ours:
+                    self._changes.append(
+                        change(Action.SKIP, person_id=user.user_id, course_id=course_id, reason=Reason.SELF_ENROLLED)
+                    )
+                    continue
+                ids = sorted(each.enrollment_id for each in ours)
+                self._changes.append(
+                    change(
+                        Action.UNENROLL,
+                        person_id=user.user_id,
+                        course_id=course_id,
+                        old={"enrollment_ids": sorted(each.enrollment_id for each in found)},
+                        new={"removed": ids},
+                    )
+                )
+
+    def _add(self, action: Action, user: User, row: _Wanted, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        self._changes.append(
+            change(action, person=row.person, person_id=user.user_id, course_id=row.course_id, old=old, new=new)
+        )
+
+    def _skip(self, row: _Wanted, user: User | None, reason: Reason | None) -> None:
+        self._changes.append(
+            change(
+                Action.SKIP,
+                person=row.person,
+                person_id=None if user is None else user.user_id,
+                course_id=row.course_id,
+                reason=reason,
+                row=row.number,
+            )
+        )
+
+
+def enrollments_of(
+    client: ISpringLearnClient, course_ids: Sequence[str], learner_ids: Sequence[str] | None = None
+) -> Mapping[tuple[str, str], list[Enrollment]]:
+    """Enrollments by learner and course.
+
+    :param learner_ids: None is everybody.
+    """
+    found: dict[tuple[str, str], list[Enrollment]] = defaultdict(list)
+    if course_ids:
+        for each in records(client.enrollments(course_ids=course_ids, learner_ids=learner_ids)):
+            found[each.learner_id, each.course_id].append(each)
+    return found
+
+
+def latest(enrollments: Iterable[Enrollment]) -> Enrollment | None:
+    """The enrollment that counts of several ones of a learner in a course."""
+    return max(enrollments, key=lambda each: (each.access_date or "", each.enrollment_id), default=None)
+
+
+def same_day(found: str | None, wanted: date) -> bool:
+    """Whether the LMS's text is a day.
+
+    A text with a time may be the midnight of the account's zone in UTC, so it may belong to a day beside its own.
+    """
+    day = day_of(found)
+    if day is None:
+        return False
+    return day == wanted if len(found or "") <= len("2026-01-01") else abs((day - wanted).days) <= 1
+
+
+def is_before(found: str | None, wanted: date) -> bool:
+    """Whether the LMS's text is certainly before a day. What cannot be read is not."""
+    day = day_of(found)
+    return day is not None and day < wanted
+
+
+def day_of(text: str | None) -> date | None:
+    """The day that a text begins with; None if it begins with none."""
+    try:
+        return None if text is None else date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def _wanted(number: int, row: Mapping[str, Any]) -> _Wanted:
+    def day(name: str) -> date | None:
+        try:
+            return as_day(name, row.get(name))
+        except ValueError as error:
+            raise ValueError(f"desired: row {number}: {error}") from None
+
+    return _Wanted(
+        number,
+        as_text(row.get("person")),
+        as_text(row.get("course_id")),
+        day("due_date"),
+        day("access_date"),
+        day("enrolled_since"),
+    )

@@ -1,0 +1,261 @@
+"""Plans people in iSpring Learn: who has an account, in which department, under which manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.desired import as_bool, as_text
+from airflow_provider_lms.sync.ispring.accounts import (
+    ACTIVE,
+    FIELDS,
+    Accounts,
+    Manage,
+    departments_by_key,
+    is_same,
+    manager_of,
+    profile,
+)
+from airflow_provider_lms.sync.plan import Plan, in_order
+from airflow_provider_lms.sync.reading import records
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.ispring import ISpringLearnClient
+    from airflow_provider_lms.lms.ispring.listings.people import User
+    from airflow_provider_lms.sync.limits import Limits
+
+COLUMNS = ("person", "login", "email", "department", "manager", "active")
+"""What a desired row may say, by our names, beside profile fields."""
+REQUIRED = ("person",)
+MANAGED = ("department_ids", "group_ids")
+
+Removals: TypeAlias = Literal["never", "deactivate"]
+
+_INACTIVE = 3
+_ADMINISTRATORS = ("administrator", "owner")
+_NEEDED = ("login", "email", "department_id")
+"""What the LMS needs for a new account."""
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """How people are planned.
+
+    :param match_by: what people are found by.
+    :param manage: whom the plan may touch; None is everybody, and then nobody is deactivated for not being listed.
+    :param removals: ``deactivate`` deactivates those whose row says that they are not active, and managed people
+        without a row.
+    :param create: whether people who are not found get an account.
+    :param limits: how much may change.
+    """
+
+    match_by: str
+    manage: Manage | None
+    removals: Removals
+    create: bool
+    limits: Limits
+
+
+class _Wanted(NamedTuple):
+    """A desired row. What is None is not compared."""
+
+    number: int
+    person: str | None
+    department: str | None
+    manager: str | None
+    active: bool | None
+    fields: Mapping[str, str]
+
+
+def plan_people(client: ISpringLearnClient, rows: Iterable[Mapping[str, Any]], options: PeopleOptions) -> Plan:
+    """Compare desired people with the account. Sends nothing that changes anything.
+
+    :param rows: each with ``person``, and perhaps ``login``, ``email``, ``department`` (an id, a code or a name),
+        ``manager`` (found as people are), ``active``, and profile fields such as ``fields.JOB_TITLE``.
+    :raises ValueError: a row says neither yes nor no in ``active``, or there are no rows.
+    :raises Unsettled: the account changed while it was read.
+    :raises LmsError: the account could not be read to the end.
+    """
+    wanted = [_wanted(number, row, options.match_by) for number, row in enumerate(rows, 1)]
+    return _Planner(client, wanted, options).plan()
+
+
+class _Planner:
+    def __init__(self, client: ISpringLearnClient, wanted: Sequence[_Wanted], options: PeopleOptions) -> None:
+        self._client = client
+        self._wanted = wanted
+        self._options = options
+        self._accounts = Accounts(client, options.manage)
+        self._people = self._accounts.by(options.match_by)
+        self._departments = departments_by_key(records(client.departments()))
+        self._taken = {name: self._accounts.by(name) for name in ("login", "email")}
+        self._changes: list[Change] = []
+        self._unchanged = 0
+
+    def plan(self) -> Plan:
+        seen: set[str] = set()
+        for row in self._wanted:
+            before = len(self._changes)
+            self._plan_row(row, seen)
+            self._unchanged += len(self._changes) == before
+        options = self._options
+        if options.removals == "deactivate" and options.manage is not None:
+            self._deactivate_others(seen)
+        return Plan(
+            kind="people",
+            account=self._client.asset_root or "",
+            planned_at=clock.utcnow(),
+            settings={
+                "match_by": options.match_by,
+                "manage": options.manage and options.manage.as_settings(),
+                "removals": options.removals,
+                "create": options.create,
+                "max_changes": options.limits.max_changes,
+                "max_removals": options.limits.max_removals,
+            },
+            changes=in_order(self._changes),
+            unchanged=self._unchanged,
+            refusals=options.limits.exceeded(self._changes, len(self._accounts.managed)),
+        )
+
+    def _plan_row(self, row: _Wanted, seen: set[str]) -> None:
+        """Plan what one row asks for.
+
+        :param seen: whom earlier rows are about, by id or by the key of a new person; the row's own is added.
+        """
+        user, reason = self._people.find(row.person)
+        key = (row.person or "").casefold() if user is None else user.user_id
+        if reason in (None, Reason.NOT_FOUND) and key in seen:
+            self._skip(row, user, Reason.DUPLICATE)
+            return
+        seen.add(key)
+        if user is not None:
+            self._plan_user(row, user)
+        elif reason != Reason.NOT_FOUND:
+            self._skip(row, None, reason)
+        elif row.active is not False:
+            self._create(row)
+
+    def _plan_user(self, row: _Wanted, user: User) -> None:
+        if not self._accounts.is_managed(user):
+            self._skip(row, user, Reason.OUT_OF_SCOPE)
+        elif row.active is False:
+            if user.status == ACTIVE:
+                self._deactivate(user, row)
+        elif user.status != ACTIVE and (row.active is None or user.status != _INACTIVE):
+            self._skip(row, user, Reason.INACTIVE)
+        else:
+            if user.status != ACTIVE:
+                self._add(Action.ACTIVATE, row, user, {"status": user.status}, {"status": ACTIVE})
+            self._move(row, user)
+            self._update(row, user)
+            self._set_manager(row, user)
+
+    def _create(self, row: _Wanted) -> None:
+        if not self._options.create:
+            self._skip(row, None, Reason.NOT_FOUND)
+            return
+        department = self._departments.find(row.department).found
+        if row.department is not None and department is None:
+            self._skip(row, None, Reason.UNKNOWN_DEPARTMENT)
+            return
+        fields = {name.lower(): value for name, value in row.fields.items() if name in ("LOGIN", "EMAIL")}
+        new: dict[str, Any] = {**fields, "department_id": department and department.department_id}
+        if not all(new.get(name) for name in _NEEDED):
+            self._skip(row, None, Reason.LACKS_VALUES)
+            return
+        if any(taken.find(new[name]).reason != Reason.NOT_FOUND for name, taken in self._taken.items()):
+            self._skip(row, None, Reason.TAKEN)
+            return
+        new["fields"] = {name: value for name, value in row.fields.items() if name not in ("LOGIN", "EMAIL")}
+        self._add(Action.CREATE, row, None, {"user_id": None}, new)
+
+    def _move(self, row: _Wanted, user: User) -> None:
+        if row.department is None:
+            return
+        department = self._departments.find(row.department).found
+        if department is None:
+            self._skip(row, user, Reason.UNKNOWN_DEPARTMENT)
+        elif department.department_id != user.department_id:
+            old, new = {"department_id": user.department_id}, {"department_id": department.department_id}
+            self._add(Action.MOVE, row, user, old, new)
+
+    def _update(self, row: _Wanted, user: User) -> None:
+        found = profile(user)
+        new = {name: value for name, value in row.fields.items() if not is_same(name, found.get(name), value)}
+        if new:
+            self._add(Action.UPDATE, row, user, {name: found.get(name) for name in new}, new)
+
+    def _set_manager(self, row: _Wanted, user: User) -> None:
+        if row.manager is None:
+            return
+        manager = self._people.find(row.manager).found
+        if manager is None or manager.user_id == user.user_id:
+            self._skip(row, user, Reason.UNKNOWN_MANAGER)
+        elif manager.user_id != manager_of(user):
+            self._add(Action.SET_MANAGER, row, user, {"manager_id": manager_of(user)}, {"manager_id": manager.user_id})
+
+    def _deactivate(self, user: User, row: _Wanted | None) -> None:
+        if self._options.removals != "deactivate":
+            self._skip(row, user, Reason.REMOVALS_OFF)
+        elif user.role in _ADMINISTRATORS:
+            self._skip(row, user, Reason.ADMINISTRATOR)
+        else:
+            self._add(Action.DEACTIVATE, row, user, {"status": ACTIVE}, {"status": _INACTIVE})
+
+    def _deactivate_others(self, seen: set[str]) -> None:
+        for user in self._accounts.managed:
+            if user.status == ACTIVE and user.user_id not in seen:
+                self._deactivate(user, None)
+
+    def _add(
+        self, action: Action, row: _Wanted | None, user: User | None, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> None:
+        self._changes.append(
+            change(
+                action, person=row and row.person, person_id=None if user is None else user.user_id, old=old, new=new
+            )
+        )
+
+    def _skip(self, row: _Wanted | None, user: User | None, reason: Reason | None) -> None:
+        self._changes.append(
+            change(
+                Action.SKIP,
+                person=row and row.person,
+                person_id=None if user is None else user.user_id,
+                reason=reason,
+                row=row and row.number,
+            )
+        )
+
+
+def columns_for(columns: object) -> Iterator[str]:
+    """The names that a desired row may have: those of this package, and the profile fields that ``columns`` names."""
+    yield from COLUMNS
+    if isinstance(columns, Mapping):
+        yield from (name for name in columns if isinstance(name, str) and name.startswith(FIELDS))
+
+
+def _wanted(number: int, row: Mapping[str, Any], match_by: str) -> _Wanted:
+    person = as_text(row.get("person"))
+    given = {
+        name.removeprefix(FIELDS).upper(): as_text(value) for name, value in row.items() if name.startswith(FIELDS)
+    }
+    given |= {name.upper(): as_text(row.get(name)) for name in ("login", "email")}
+    if match_by != "user_id":
+        given[match_by.removeprefix(FIELDS).upper()] = person
+    try:
+        active = as_bool("active", row.get("active"))
+    except ValueError as error:
+        raise ValueError(f"desired: row {number}: {error}") from None
+    return _Wanted(
+        number,
+        person,
+        as_text(row.get("department")),
+        as_text(row.get("manager")),
+        active,
+        {name: value for name, value in given.items() if value is not None},
+    )

@@ -1,0 +1,115 @@
+"""The journal of a plan: what is about to be sent, and what came of it. A retry reads it and goes on.
+
+Each entry is a small file beside the plan, since no object store can append to a file. An entry holds the outcomes of
+the requests so far that no entry has yet, and the changes of the next request. So one file per request is enough: if
+the task is killed at any point, the last entry names the changes of which nobody knows whether they were carried out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.storage.documents import Timestamp, UnreadableDocument, decode
+from airflow_provider_lms.storage.files import child, read_bytes, sizes_in, write_bytes
+from airflow_provider_lms.sync.plan import PlanRefused
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a change.
+
+    :param outcome: one of :class:`~airflow_provider_lms.sync.changes.Outcome`.
+    :param detail: why; never a value of a person.
+    """
+
+    outcome: str
+    detail: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the journal.
+
+    :param intended: the changes that the next request is for, by their ids.
+    :param results: what came of earlier ones, by their ids.
+    """
+
+    at: Timestamp
+    intended: list[str]
+    results: dict[str, Result]
+
+
+class Journal:
+    """What was done for one plan so far.
+
+    :param directory: the plan's folder.
+    :param plan_sha256: the plan's digest. A plan that replaces this one in the folder has a journal of its own.
+    :raises PlanRefused: an entry is damaged, so that nobody knows what was sent.
+    """
+
+    def __init__(self, directory: ObjectStoragePath, plan_sha256: str) -> None:
+        self._directory = directory
+        self._stem = f"journal-{plan_sha256[:32]}"
+        self._pending: dict[str, Result] = {}
+        self.results: dict[str, Result] = {}
+        """What came of changes, by their ids."""
+        self.intended: set[str] = set()
+        """Changes that were about to be sent, whether or not they were."""
+        self.started_at: datetime | None = None
+        """When the first attempt began to send; None if none has."""
+        names = re.compile(rf"{self._stem}-(\d{{6,}})\.json")
+        found = sorted(name for name in _names_in(directory) if names.fullmatch(name))
+        self._next = 1 if not found else int(found[-1].rpartition("-")[2].removesuffix(".json")) + 1
+        for name in found:
+            self._take(name)
+
+    def intend(self, change_ids: Iterable[str]) -> None:
+        """Note what is sent next. Nothing may be sent before this has returned."""
+        intended = [*change_ids]
+        self._put(intended)
+        self.intended.update(intended)
+
+    def record(self, results: Mapping[str, Result]) -> None:
+        """Note what came of changes. It is stored with the next entry, or when :meth:`close` is called."""
+        self._pending.update(results)
+        self.results.update(results)
+
+    def close(self) -> None:
+        """Store what is not stored yet."""
+        if self._pending:
+            self._put([])
+
+    def _put(self, intended: list[str]) -> None:
+        entry = Entry(at=clock.utcnow(), intended=intended, results=self._pending)
+        path = child(self._directory, f"{self._stem}-{self._next:06d}.json")
+        write_bytes(path, msgspec.json.encode(entry))
+        self._next += 1
+        self._pending = {}
+        self.started_at = self.started_at or entry.at
+
+    def _take(self, name: str) -> None:
+        path = child(self._directory, name)
+        try:
+            entry = decode(read_bytes(path), Entry)
+        except UnreadableDocument as error:
+            raise PlanRefused(
+                f"plan: {path} is damaged ({error}), so what was sent is not known. Make a new plan: it shows what is "
+                "still missing."
+            ) from None
+        self.intended.update(entry.intended)
+        self.results.update(entry.results)
+        self.started_at = self.started_at or entry.at
+
+
+def _names_in(directory: ObjectStoragePath) -> Iterable[str]:
+    try:
+        return sizes_in(directory)
+    except FileNotFoundError:
+        return ()

@@ -1,0 +1,1 @@
+"""Plans for Zoho People's LMS: enrollments."""

@@ -1,0 +1,234 @@
+"""Plans enrollments in Zoho People's LMS: who is to be in which course, or in which batch of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.parameters import parse_ids
+from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.desired import as_text
+from airflow_provider_lms.sync.matching import Matching
+from airflow_provider_lms.sync.plan import Plan, PlanRefused, in_order
+from airflow_provider_lms.sync.reading import records
+
+if TYPE_CHECKING:
+    from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
+    from airflow_provider_lms.lms.zoho_people.listings.account import Employee
+    from airflow_provider_lms.sync.limits import Limits
+
+COLUMNS = ("person", "course_id", "batch_id")
+"""What a desired row may say, by our names."""
+REQUIRED = ("person", "course_id")
+MANAGED = ("department_ids",)
+
+Removals: TypeAlias = Literal["never", "unenroll"]
+MatchBy: TypeAlias = Literal["record_id", "email", "employee_id"]
+LearnerId: TypeAlias = Literal["record_id", "zuid", "employee_id"]
+
+_ATTRIBUTES = {"record_id": "erecno", "email": "email_id", "employee_id": "employee_id", "zuid": "zuid"}
+_ACTIVE = "active"
+
+Place: TypeAlias = tuple[str, "str | None"]
+"""A course, and the batch if it has any."""
+
+
+@dataclass(frozen=True)
+class ZohoEnrollmentOptions:
+    """How enrollments are planned.
+
+    :param match_by: what people are found by.
+    :param learner_id_is: which of an employee's ids the LMS calls a learner's id. Zoho does not say.
+    :param department_ids: the departments whose people the plan may touch; None is everybody, and then nothing is
+        removed.
+    :param removals: ``unenroll`` removes the enrollments of these people that no row asks for.
+    :param limits: how much may change.
+    """
+
+    match_by: MatchBy
+    learner_id_is: LearnerId
+    department_ids: tuple[str, ...] | None
+    removals: Removals
+    limits: Limits
+
+    @staticmethod
+    def parse_manage(value: object) -> tuple[str, ...] | None:
+        """The departments as a DAG author gives them.
+
+        :raises ValueError: something else is named.
+        """
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or value.keys() != {*MANAGED}:
+            raise ValueError(f"manage: expected an object with {MANAGED[0]}, got {value!r}.")
+        return parse_ids("manage['department_ids']", value[MANAGED[0]], numeric=True)
+
+
+class _Wanted(NamedTuple):
+    """A desired row."""
+
+    number: int
+    person: str | None
+    course_id: str | None
+    batch_id: str | None
+
+    @property
+    def place(self) -> Place:
+        return self.course_id or "", self.batch_id
+
+
+def plan_enrollments(
+    client: ZohoPeopleClient, rows: Iterable[Mapping[str, Any]], options: ZohoEnrollmentOptions
+) -> Plan:
+    """Compare desired enrollments with the account. Sends nothing that changes anything.
+
+    :param rows: each with ``person`` and ``course_id``, and ``batch_id`` if the course is blended.
+    :raises ValueError: there are no rows.
+    :raises PlanRefused: no learner is an employee by the id that ``learner_id_is`` names.
+    :raises Unsettled: the account changed while it was read.
+    :raises LmsError: the account could not be read to the end.
+    """
+    wanted = [_Wanted(number, *(as_text(row.get(name)) for name in COLUMNS)) for number, row in enumerate(rows, 1)]
+    return _Planner(client, wanted, options).plan()
+
+
+class _Planner:
+    def __init__(self, client: ZohoPeopleClient, wanted: Sequence[_Wanted], options: ZohoEnrollmentOptions) -> None:
+        self._client = client
+        self._wanted = wanted
+        self._options = options
+        self._employees = [*records(client.employees())]
+        self._learners = learners_of(client, {each.place for each in wanted if each.course_id})
+        self._changes: list[Change] = []
+        self._unchanged = 0
+
+    def plan(self) -> Plan:
+        options = self._options
+        strangers = self._strangers()
+        wanted: set[tuple[str, Place]] = set()
+        for employee, row in self._pairs():
+            wanted.add((employee.erecno, row.place))
+            learner_id = self._learner_id(employee)
+            if learner_id is None:
+                self._skip(row, employee, Reason.LACKS_VALUES)
+            elif learner_id in self._learners[row.place]:
+                self._unchanged += 1
+            else:
+                self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
+        if options.removals == "unenroll":
+            self._unenroll(wanted)
+        managed = sum(self._is_managed(each) for each in self._employees)
+        return Plan(
+            kind="enrollments",
+            account=self._client.asset_root or "",
+            planned_at=clock.utcnow(),
+            settings={
+                "match_by": options.match_by,
+                "learner_id_is": options.learner_id_is,
+                "manage": options.department_ids and {"department_ids": [*options.department_ids]},
+                "removals": options.removals,
+                "max_changes": options.limits.max_changes,
+                "max_removals": options.limits.max_removals,
+            },
+            changes=in_order(self._changes),
+            unchanged=self._unchanged,
+            refusals=options.limits.exceeded(self._changes, managed),
+            notes=[f"{strangers:,} learners of these courses are no employees, and are left alone."]
+            if strangers
+            else [],
+        )
+
+    def _strangers(self) -> int:
+        """How many learners are no employees.
+
+        :raises PlanRefused: none of them is one. Then the ids mean something else, and everybody would be enrolled
+            again.
+        """
+        known = {self._learner_id(each) for each in self._employees}
+        learners = {each for found in self._learners.values() for each in found}
+        if learners and not learners & known:
+            raise PlanRefused(
+                f"learner_id_is: none of the {len(learners):,} learners of these courses is an employee by "
+                f"{self._options.learner_id_is!r}, so it cannot be told who is enrolled. Try another of "
+                f"{', '.join(_ATTRIBUTES)}, or leave the courses to somebody else."
+            )
+        return len(learners - known)
+
+    def _pairs(self) -> Iterator[tuple[Employee, _Wanted]]:
+        """The rows that name one employee in scope, each once."""
+        people: Matching[Employee] = Matching()
+        for employee in self._employees:
+            people.add(employee, getattr(employee, _ATTRIBUTES[self._options.match_by]))
+        seen: set[tuple[str, Place]] = set()
+        for row in self._wanted:
+            found, reason = people.find(row.person)
+            if reason is None and row.course_id is None:
+                reason = Reason.NO_COURSE
+            if found is not None and reason is None:
+                reason = self._why_not(found, row, seen)
+            if found is None or reason is not None:
+                self._skip(row, found, reason)
+                continue
+            seen.add((found.erecno, row.place))
+            yield found, row
+
+    def _why_not(self, employee: Employee, row: _Wanted, seen: set[tuple[str, Place]]) -> Reason | None:
+        if (employee.erecno, row.place) in seen:
+            return Reason.DUPLICATE
+        if not self._is_managed(employee):
+            return Reason.OUT_OF_SCOPE
+        return None if (employee.employee_status or _ACTIVE).casefold() == _ACTIVE else Reason.INACTIVE
+
+    def _unenroll(self, wanted: set[tuple[str, Place]]) -> None:
+        for employee in self._employees:
+            learner_id = self._learner_id(employee)
+            for place, learners in self._learners.items():
+                if learner_id in learners and self._is_managed(employee) and (employee.erecno, place) not in wanted:
+                    self._add(Action.UNENROLL, None, employee, place, learner_id or "")
+
+    def _is_managed(self, employee: Employee) -> bool:
+        departments = self._options.department_ids
+        return departments is None or employee.department_id in departments
+
+    def _learner_id(self, employee: Employee) -> str | None:
+        found: str | None = getattr(employee, _ATTRIBUTES[self._options.learner_id_is])
+        return found
+
+    def _add(self, action: Action, person: str | None, employee: Employee, place: Place, learner_id: str) -> None:
+        is_enrolled = action == Action.UNENROLL
+        self._changes.append(
+            change(
+                action,
+                person=person,
+                person_id=employee.erecno,
+                course_id=place[0],
+                batch_id=place[1],
+                old={"enrolled": is_enrolled, "learner_id": learner_id},
+                new={"enrolled": not is_enrolled},
+            )
+        )
+
+    def _skip(self, row: _Wanted, employee: Employee | None, reason: Reason | None) -> None:
+        self._changes.append(
+            change(
+                Action.SKIP,
+                person=row.person,
+                person_id=None if employee is None else employee.erecno,
+                course_id=row.course_id,
+                batch_id=row.batch_id,
+                reason=reason,
+                row=row.number,
+            )
+        )
+
+
+def learners_of(client: ZohoPeopleClient, places: Iterable[Place]) -> Mapping[Place, set[str]]:
+    """The ids of the learners of courses and batches."""
+    return {
+        (course_id, batch_id): {
+            each.learner_id for each in records(client.course_progress(course_id, batch_id=batch_id))
+        }
+        for course_id, batch_id in sorted(places, key=lambda place: (place[0], place[1] or ""))
+    }
