@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
@@ -51,6 +51,16 @@ def parse_ids(name: str, value: object, *, numeric: bool = False) -> tuple[str, 
         if item in _NO_IDS or not item.isprintable():
             raise ValueError(f"{name}: {item!r} is not an id.")
     return tuple(dict.fromkeys(found))
+
+
+def parse_required_ids(name: str, value: object, *, numeric: bool = False) -> tuple[str, ...]:
+    """Like :func:`parse_ids`, where there must be an id.
+
+    :raises ValueError: as :func:`parse_ids`, or None.
+    """
+    if value is None or (isinstance(value, Sized) and not value):
+        raise ValueError(f"{name}: give at least one id.")
+    return parse_ids(name, value, numeric=numeric) or ()
 
 
 def refuse_none(name: str, text: object) -> None:
@@ -137,6 +147,27 @@ def parse_float(name: str, value: object, minimum: float) -> float:
     return number
 
 
+def parse_flag(name: str, value: object) -> bool:
+    """True or False, and nothing that Python takes for one of them: the text "false" would be true.
+
+    :raises ValueError: anything else.
+    """
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: expected True or False, got {type(value).__name__}.")
+    return value
+
+
+def parse_text(name: str, value: object) -> str:
+    """A text that is not blank. It may be about a person or be a secret, so no message contains it.
+
+    :raises ValueError: anything else.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name}: expected a text that is not empty.")
+    refuse_none(name, value)
+    return value
+
+
 def parse_interval(name: str, value: object, minimum: timedelta) -> timedelta:
     """How often something is done: a timedelta, or a text such as ``7d`` or ``12h``.
 
@@ -171,6 +202,24 @@ def parse_date_range(name: str, value: DateRange | None) -> tuple[datetime | Non
     if start is not None and end is not None and start >= end:
         raise ValueError(f"{name}: the start ({start.isoformat()}) must be before the end ({end.isoformat()}).")
     return start and start.replace(microsecond=0), end and _round_up(f"{name}_end", end)
+
+
+def parse_date(name: str, value: date | str) -> date:
+    """A day. A datetime is refused, since its time of day and its zone would be lost.
+
+    :param value: a date, or an ISO 8601 text such as ``2026-01-31``.
+    :raises ValueError: anything else.
+    """
+    day: object = value
+    refuse_none(name, value)
+    if isinstance(value, str):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            day = None
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise ValueError(f"{name}: expected a date without a time, such as 2026-01-31, got {value!r}.")
+    return day
 
 
 def parse_datetime(name: str, value: DateLike | date) -> datetime:

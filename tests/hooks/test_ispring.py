@@ -250,7 +250,7 @@ def test_test_connection_takes_a_fresh_token_and_reads_one_row(connection: Conne
         ),
         (
             lambda lms: lms.ispring.forbidden.add("GET /learners/results"),
-            "The connection's account may not read this: grant it the right in the LMS.",
+            "The connection's account may not do this: grant it the right in the LMS.",
         ),
         (lambda lms: setattr(lms.ispring, "schemes", ("",)), "Check the connection's auth_scheme and host."),
         (lambda lms: lms.ispring.fail(TOKEN, faults.status(503)), "The LMS cannot answer at the moment."),

@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Fault, type[errors.LmsError], str]] = {
         "HTTP 302: a redirect to elsewhere.example, which was not followed.",
     ),
     "400": (faults.status(400), errors.LmsBadRequest, "HTTP 400. The LMS rejected a parameter"),
-    "403": (faults.status(403), errors.LmsPermissionError, "HTTP 403. The connection's account may not read this"),
+    "403": (faults.status(403), errors.LmsPermissionError, "HTTP 403. The connection's account may not do this"),
     "404": (faults.status(404), errors.LmsNotFound, "HTTP 404. Check the ids, and the connection's host and path."),
 }
 

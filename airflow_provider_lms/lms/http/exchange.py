@@ -46,8 +46,9 @@ def resend_if_closed(send: Callable[[], T]) -> T:
 
     Servers close a connection that was idle for some seconds, and some close it after each response without saying so.
     That is no outage: a new connection is enough. urllib3 notices it only if the server's end of the connection has
-    come before the request is sent. HTTP lets a client do this for requests that only read (RFC 9110, 9.2.2), and all
-    requests of this package only read or fetch a token.
+    come before the request is sent. HTTP lets a client do this for requests that only read (RFC 9110, 9.2.2), as most
+    requests of this package do. One that changes something raises :class:`KeptConnectionClosed` only if its bytes were
+    not all sent; see :func:`~airflow_provider_lms.lms.http.unsafe.send_once`.
 
     :param send: each call sends the request, and counts it: the LMS may have counted the first one too.
     """

@@ -86,7 +86,7 @@ def error_of_status(
         )
     if status == HTTPStatus.FORBIDDEN:
         return LmsPermissionError(
-            f"{call}: HTTP 403. The connection's account may not read this: grant it the right in the LMS.", status
+            f"{call}: HTTP 403. The connection's account may not do this: grant it the right in the LMS.", status
         )
     if status == HTTPStatus.NOT_FOUND:
         return LmsNotFound(f"{call}: HTTP 404. Check the ids, and the connection's host and path.", status)

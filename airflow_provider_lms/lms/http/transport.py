@@ -29,7 +29,7 @@ from airflow_provider_lms.lms.http.prefetched import Prefetched, method_of
 from airflow_provider_lms.lms.http.rate_limit import RateLimiter
 from airflow_provider_lms.lms.http.response import Response, error_of_status, with_retry_after
 from airflow_provider_lms.lms.http.retry import RetryPolicy
-from airflow_provider_lms.lms.http.unsafe import error_if_unsafe, send_once
+from airflow_provider_lms.lms.http.unsafe import Doubt, error_if_unsafe, no_doubt, send_once
 
 T = TypeVar("T")
 
@@ -150,19 +150,20 @@ class Transport:
         params: Params = (),
         shown_path: str | None = None,
         endpoint: str | None = None,
+        doubt: Doubt = no_doubt,
     ) -> Response:
         """Send a call that changes something. It is sent again only if the LMS cannot have carried it out.
 
         :param method: ``POST``, ``DELETE`` and so on.
         :param body: becomes the JSON body; None sends none.
+        :param doubt: why a response without an error does not confirm the call; None if it does.
         :raises LmsUnconfirmed: it was sent, and nobody knows whether it was carried out.
         :raises LmsError: it was not carried out.
         """
         self._drop_prefetched()
         call, url = Call.of(method, path, None, shown_path, endpoint), self.base_url + path
-
         exchange = send_once(partial(self._exchanger.send, method, url, call.text, params=params, json=body))
-        return self.retrying(lambda: self._authorized(call, exchange, error_if_unsafe(self._error_of)))
+        return self.retrying(lambda: self._authorized(call, exchange, error_if_unsafe(self._error_of, doubt)))
 
     def download(self, url: str, name: str, start: bytes, store: Store) -> None:
         """Fetch a file from an address that the LMS has named in a response, in flat memory.
@@ -225,8 +226,7 @@ class Transport:
             return
         if self._prefetch_thread is None:
             self._prefetch_thread = ThreadPoolExecutor(1, thread_name_prefix="lms-prefetch")
-        method = method_of(body)
-        call = Call.of(method, path, page, shown_path, endpoint)
+        call = Call.of(method := method_of(body), path, page, shown_path, endpoint)
         is_sent, header, request = threading.Event(), self._access.header(token), SentRequest(call)
         send = partial(
             self._exchanger.send,

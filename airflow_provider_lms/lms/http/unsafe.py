@@ -7,11 +7,18 @@ access token, or never got the whole request. Everything else leaves open whethe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnconfirmed
+from airflow_provider_lms.lms.errors import LmsError, LmsRateLimited, LmsUnconfirmed, LmsUnknownError
 from airflow_provider_lms.lms.http.download import ErrorOf, Exchange
 from airflow_provider_lms.lms.http.response import Response
+
+Doubt: TypeAlias = Callable[[Response], str | None]
+"""Why a response without an error does not say that the call was carried out, as a sentence; None if it does."""
+
+
+def no_doubt(_: Response) -> None:
+    """Whatever is no error says that the call was carried out."""
 
 
 class Send(Protocol):
@@ -43,20 +50,32 @@ def send_once(send: Send) -> Exchange:
     return exchange
 
 
-def error_if_unsafe(error_of: ErrorOf) -> ErrorOf:
-    """The errors of responses to a call that changes something: an outage leaves open whether it was done."""
+def error_if_unsafe(error_of: ErrorOf, doubt: Doubt) -> ErrorOf:
+    """The errors of responses to a call that changes something: an outage leaves open whether it was done.
+
+    :param doubt: see :data:`Doubt`.
+    """
 
     def found(response: Response) -> LmsError | None:
         error = error_of(response)
-        if error is None and response.is_web_page:
-            error = response.garbled("a web page in place of an answer of the LMS.")
-        if error is None or isinstance(error, LmsRateLimited) or not error.transient:
-            return error
-        return unconfirmed(error)
+        if error is None:
+            reason = "a web page in place of an answer of the LMS." if response.is_web_page else doubt(response)
+            return None if reason is None else unconfirmed(response.garbled(reason))
+        return unconfirmed(error) if _leaves_open(error) else error
 
     return found
 
 
 def unconfirmed(error: LmsError) -> LmsUnconfirmed:
     """The error for a call that may have been carried out, made of the one that hides it."""
-    return LmsUnconfirmed(f"{error} Whether the LMS has carried it out is not known.", error.status)
+    return LmsUnconfirmed(
+        f"{error} Whether the LMS has carried it out is not known. Read the state before you send it again.",
+        error.status,
+    )
+
+
+def _leaves_open(error: LmsError) -> bool:
+    if isinstance(error, LmsUnknownError):
+        # By HTTP's own rules a 4xx is a refusal. An unknown code with another status may be about a part of the call.
+        return error.status is None or not 400 <= error.status < 500
+    return error.transient and not isinstance(error, LmsRateLimited)

@@ -48,6 +48,7 @@ from airflow_provider_lms.lms.ispring.listings.results import (
 from airflow_provider_lms.lms.ispring.reads import TypedReads
 from airflow_provider_lms.lms.ispring.split_by import SplitBy, splitter_by
 from airflow_provider_lms.lms.ispring.unknown_users import OnUnknownUser, ResultsReader
+from airflow_provider_lms.lms.ispring.writes import TypedWrites
 from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.query import Query
 from airflow_provider_lms.lms.listing.reader import split_query
@@ -67,8 +68,8 @@ _MOST_CHECKED = 20
 """How many courses without rows are looked up at most: each costs a request."""
 
 
-class ISpringLearnClient(TypedReads):
-    """Reads one account of iSpring Learn.
+class ISpringLearnClient(TypedReads, TypedWrites):
+    """Reads one account of iSpring Learn, and changes people and enrollments.
 
     Every listing is a lazy iterator of complete pages of typed records. Ids that do not fit into one URL are split over
     several requests; those of enrollments are sent in the body of a ``POST``.
@@ -328,8 +329,7 @@ class ISpringLearnClient(TypedReads):
     def download_certificate(self, certificate: Certificate, store: Store) -> None:
         """Fetch the PDF of a certificate, in flat memory.
 
-        Whether its address needs the access token is not documented. The token is sent only if the address is of the
-        API's own origin.
+        Whether its address needs the access token is not documented. It is sent only to the API's own origin.
 
         :param certificate: from the listing ``certificates``.
         :param store: takes the pieces of the file; called again for each new attempt.

@@ -13,11 +13,11 @@ def error_of(response: Response) -> LmsError | None:
     """The error, or None for a success."""
     error = error_of_status(response, unauthorized_hint="Check the connection's auth_scheme and host.")
     if isinstance(error, REFUSALS):
-        error.is_refusal = _is_own(response)
+        error.is_refusal = is_error_body(response)
     return error
 
 
-def _is_own(response: Response) -> bool:
+def is_error_body(response: Response) -> bool:
     """Whether the body is iSpring's: a code and a message. Some 404s are a bare text, which anybody could have sent.
 
     Source: OpenAPI ``ErrorResponse``.

@@ -39,10 +39,10 @@ _WRONG_DATA_CENTER = (
     "people_url) is the account's own."
 )
 _SCOPE = (
-    "the scope is missing: create a refresh token with ZOHOPEOPLE.training.READ, and for employees also with "
-    "ZOHOPEOPLE.forms.READ."
+    "the scope is missing: create a refresh token with ZOHOPEOPLE.training.READ, for employees also with "
+    "ZOHOPEOPLE.forms.READ, and to enroll with ZOHOPEOPLE.training.CREATE."
 )
-_ROLE = "the user behind the refresh token may not read this: give them a role in the LMS, such as course admin."
+_ROLE = "the user behind the refresh token may not do this: give them a role in the LMS, such as course admin."
 _NOT_FOUND = "Zoho found nothing under these ids, or the user behind the refresh token may not see it."
 _VALUE = "Zoho rejected the value of a parameter. Does the id exist?"
 _REQUEST = "Zoho rejected the request. Please report this error code to the maintainers of this package."
