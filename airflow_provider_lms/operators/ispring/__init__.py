@@ -14,6 +14,7 @@ from airflow_provider_lms.operators.ispring.results import (
     ISpringModuleResultsOperator,
     ISpringResultOptions,
 )
+from airflow_provider_lms.operators.ispring.sync import ISpringEnrollmentSyncOperator, ISpringPeopleSyncOperator
 
 __all__ = [
     "ISpringCertificatesOperator",
@@ -21,11 +22,13 @@ __all__ = [
     "ISpringCourseResultsOperator",
     "ISpringCoursesOperator",
     "ISpringDepartmentsOperator",
+    "ISpringEnrollmentSyncOperator",
     "ISpringEnrollmentsOperator",
     "ISpringExtractOperator",
     "ISpringExtractOptions",
     "ISpringListingOperator",
     "ISpringModuleResultsOperator",
+    "ISpringPeopleSyncOperator",
     "ISpringResultOptions",
     "ISpringUsersOperator",
 ]

@@ -15,6 +15,7 @@ from airflow_provider_lms.operators.zoho_people.progress import (
     ZohoPeopleCourseProgressOperator,
     ZohoPeopleEntityProgressOperator,
 )
+from airflow_provider_lms.operators.zoho_people.sync import ZohoPeopleEnrollmentSyncOperator
 
 __all__ = [
     "ZohoPeopleBatchesOperator",
@@ -22,6 +23,7 @@ __all__ = [
     "ZohoPeopleCourseProgressOperator",
     "ZohoPeopleCoursesOperator",
     "ZohoPeopleEmployeesOperator",
+    "ZohoPeopleEnrollmentSyncOperator",
     "ZohoPeopleEntityProgressOperator",
     "ZohoPeopleExtractOperator",
     "ZohoPeopleExtractOptions",

@@ -62,7 +62,7 @@ class EnrollmentTarget:
 
     def send(self, changes: Sequence[Change]) -> None:
         first, new = changes[0], changes[0].new_values
-        due = date.fromisoformat(new["due_date"]) if "due_date" in new else new.get("due")
+        due: Any = date.fromisoformat(new["due_date"]) if "due_date" in new else new["due"]
         access = _access(new)
         if first.action == Action.ENROLL:
             learners = [each.person_id or "" for each in changes]
