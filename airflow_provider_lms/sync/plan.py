@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime  # the types of a plan are read when it is loaded
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from airflow_provider_lms.sync.changes import Action, Change, as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 ORDER = {action: number for number, action in enumerate(Action)}
 
@@ -39,11 +39,11 @@ class Plan:
     kind: str
     account: str
     planned_at: datetime
-    settings: Mapping[str, Any]
-    changes: Sequence[Change]
+    settings: dict[str, Any]
+    changes: list[Change]
     unchanged: int = 0
-    refusals: Sequence[str] = ()
-    notes: Sequence[str] = ()
+    refusals: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def header(self) -> dict[str, Any]:
@@ -53,10 +53,10 @@ class Plan:
                 "kind": self.kind,
                 "account": self.account,
                 "planned_at": self.planned_at,
-                "settings": dict(self.settings),
+                "settings": self.settings,
                 "unchanged": self.unchanged,
-                "refusals": list(self.refusals),
-                "notes": list(self.notes),
+                "refusals": self.refusals,
+                "notes": self.notes,
             }
         )
         return found

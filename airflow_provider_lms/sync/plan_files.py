@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,10 +64,9 @@ def load_plan(directory: ObjectStoragePath) -> Plan:
     written = header.pop("sha256", None)
     try:
         changes = msgspec.convert([*_rows(read_parts(directory, manifest))], list[Change])
-        plan = msgspec.convert({**header, "changes": []}, Plan)
+        plan = replace(msgspec.convert({**header, "changes": []}, Plan), changes=changes)
     except msgspec.ValidationError as error:
         raise PlanRefused(f"plan: {directory} holds no plan ({error}).") from None
-    plan = Plan(**{**{name: getattr(plan, name) for name in plan.__dataclass_fields__}, "changes": changes})
     if plan.sha256 != written:
         raise PlanRefused(f"plan: the plan in {directory} was changed after it was made. Make a new one.")
     return plan

@@ -1,0 +1,138 @@
+"""The desired state in every shape that a pipeline may have it in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_lms.operators.ispring import ISpringUsersOperator
+from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.sync.changes import Reason
+from airflow_provider_lms.sync.desired import as_bool, as_day, as_text, read_desired
+from airflow_provider_lms.sync.matching import Matching
+
+KNOWN, REQUIRED = ("person", "course_id", "due_date"), ("person", "course_id")
+ROWS = [{"email": "a@example.com", "course_id": "c1", "salary": 1}, {"email": "b@example.com", "course_id": "c2"}]
+READ = [{"person": "a@example.com", "course_id": "c1"}, {"person": "b@example.com", "course_id": "c2"}]
+
+
+def read(source: object, columns: object = None) -> list[dict[str, Any]]:
+    return [*read_desired(source, columns, KNOWN, REQUIRED, {"person": "email"})]
+
+
+def write(path: Path) -> str:
+    names = ["email", "course_id"]
+    rows = [{name: row[name] for name in names} for row in ROWS]
+    if path.suffix == ".csv":
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    else:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["hr.csv", "hr.jsonl", "hr.parquet"])
+def test_files_are_read(name: str, tmp_path: Path) -> None:
+    assert read(write(tmp_path / name)) == READ
+    assert read(f"file://{tmp_path / name}") == READ
+
+
+def test_rows_of_another_task_are_read() -> None:
+    assert read(ROWS) == READ
+    assert read(iter(ROWS)) == READ
+
+
+def test_rows_of_a_query_are_read_by_their_places() -> None:
+    rows = [["c1", None, "a@example.com"], ("c2", None, "b@example.com")]
+    assert read(rows, {"person": 2, "course_id": 0}) == READ
+
+
+def test_columns_may_have_other_names() -> None:
+    rows = [{"mail": "a@example.com", "training": "c1", "due": "2026-01-01"}]
+    assert read(rows, {"person": "mail", "course_id": "training", "due_date": "due"}) == [
+        {"person": "a@example.com", "course_id": "c1", "due_date": "2026-01-01"}
+    ]
+
+
+def test_datasets_are_read(lms: Simulator, tmp_path: Path) -> None:
+    summary = ISpringUsersOperator(task_id="t", output_path=str(tmp_path)).execute({})
+    columns = {"person": "userId", "course_id": "departmentId"}
+    for source in (summary, str(tmp_path), [summary]):
+        assert [row["person"] for row in read(source, columns)] == [user.id for user in lms.ispring.users]
+
+
+def test_a_dataset_that_lacks_rows_is_refused(lms: Simulator, tmp_path: Path) -> None:
+    ISpringUsersOperator(task_id="t", output_path=str(tmp_path), page_size=10, max_pages=1).execute({})
+    assert len(lms.ispring.users) > 10
+    with pytest.raises(ValueError, match=r"^desired: the dataset in .* may lack rows"):
+        read(str(tmp_path), {"person": "userId", "course_id": "departmentId"})
+
+
+@pytest.mark.parametrize("source", [[], (), iter(())])
+def test_nothing_at_all_is_taken_for_a_mistake(source: object) -> None:
+    with pytest.raises(ValueError, match=r"^desired: there are no rows"):
+        read(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "columns", "message"),
+    [
+        (None, None, "desired: expected a dataset"),
+        (7, None, "desired: expected a dataset"),
+        ({"email": "a"}, None, "desired: this object is not the summary"),
+        (["a@example.com"], None, "desired: row 1 is str"),
+        ([{"email": "a"}], None, "desired: row 1 has no column 'course_id' for course_id. It has email"),
+        ([{"mail": "a", "course_id": "c"}], None, "desired: row 1 has no column 'email' for person. It has mail"),
+        ([["a", "c"]], None, r"desired: row 1 has no column 'email' for person. It has 2 values without names"),
+        (ROWS, {"who": "email"}, "columns: 'who' is not one of person, course_id, due_date"),
+        (ROWS, {"person": None}, "columns: expected a name or a number for 'person'"),
+        (ROWS, "email", "columns: expected an object"),
+        ("relative/hr.csv", None, "desired: .* is relative"),
+    ],
+)
+def test_what_cannot_be_read_is_named(source: object, columns: object, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        read(source, columns)
+
+
+def test_a_row_in_the_middle_without_a_column_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^desired: row 2 has no column 'course_id'"):
+        read([ROWS[0], {"email": "b@example.com"}])
+
+
+def test_values_are_read_as_people_and_spreadsheets_write_them() -> None:
+    assert [as_text(value) for value in (" a ", "", None, 17, 17.0, float("nan"), "  ")] == [
+        "a", None, None, "17", "17", None, None,
+    ]  # fmt: skip
+    assert [as_day("d", value) for value in (date(2026, 1, 2), datetime(2026, 1, 2, 3), "2026-01-02", "", None)] == [
+        date(2026, 1, 2), date(2026, 1, 2), date(2026, 1, 2), None, None,
+    ]  # fmt: skip
+    assert [as_bool("b", value) for value in (True, "Yes", "1", 0, "inactive", "", None)] == [
+        True, True, True, False, False, None, None,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"^active: expected true, yes"):
+        as_bool("active", "maybe")
+    with pytest.raises(ValueError, match=r"^due_date: expected a datetime"):
+        as_day("due_date", "soon")
+
+
+def test_people_are_found_or_not_and_never_guessed() -> None:
+    people: Matching[str] = Matching()
+    people.add("Amara", "amara@example.com", "17")
+    people.add("Bence", "17", None, "")
+    assert people.find(" AMARA@example.com") == ("Amara", None)
+    assert people.find("17") == (None, Reason.AMBIGUOUS)
+    assert people.find("18") == (None, Reason.NOT_FOUND)
+    assert people.find(None) == (None, Reason.NO_PERSON)
