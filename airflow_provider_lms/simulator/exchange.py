@@ -43,7 +43,9 @@ class Reply:
     :param item: the element of one item in XML, if the content is a list.
     :param raw: the body itself, in place of ``content``.
     :param sent: the share of the body that leaves before the connection is closed.
+    :param unsent: close the connection before anything leaves, even the status.
     :param reset: close the connection hard, so that the reader sees a reset.
+    :param delay: seconds before anything leaves.
     :param pause: seconds before each piece of the body.
     :param pieces: how many pieces a body with pauses leaves in.
     """
@@ -56,7 +58,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     sent: float = 1.0
+    unsent: bool = False
     reset: bool = False
+    delay: float = 0.0
     pause: float = 0.0
     pieces: int = 10
 

@@ -15,7 +15,8 @@ Fault: TypeAlias = Callable[[Request, Reply], Reply]
 def status(code: int, **headers: str) -> Fault:
     """Another status, with an error body; ``Retry_After="3"`` sets the header Retry-After."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _, reply: replace(reply, status=code, content={"code": code, "message": "simulated"}, headers=named)
+    content = {"code": code, "message": "simulated"}
+    return lambda _, reply: replace(reply, status=code, content=content, headers=named, raw=None)
 
 
 def no_content() -> Fault:
@@ -31,6 +32,19 @@ def truncated(share: float = 0.5) -> Fault:
 def connection_reset(share: float = 0.5) -> Fault:
     """The connection is reset within the body."""
     return lambda _, reply: replace(reply, sent=share, reset=True)
+
+
+def lost_reply(*, reset: bool = True) -> Fault:
+    """The connection ends before a byte of the reply was sent.
+
+    :param reset: end it hard, so that the reader sees a reset, and not just an end.
+    """
+    return lambda _, reply: replace(reply, unsent=True, reset=reset)
+
+
+def late(seconds: float) -> Fault:
+    """Nothing is sent for a while. The request has been carried out before that."""
+    return lambda _, reply: replace(reply, delay=seconds)
 
 
 def slow(seconds: float, pieces: int = 10) -> Fault:

@@ -14,9 +14,12 @@ _CERTIFICATE = re.compile(r"GET (/certificates/([0-9a-f-]{36})\.pdf)")
 class Files(Host):
     """Serves a PDF for each certificate's id, to everybody who knows its address."""
 
-    def _answer(self, request: Request) -> Reply | None:
-        found = _CERTIFICATE.fullmatch(request.call)
-        return None if found is None else Reply(media_type=PDF, raw=certificate_pdf(found[2]))
+    def _serves(self, request: Request) -> bool:
+        return _CERTIFICATE.fullmatch(request.call) is not None
+
+    def _answer(self, request: Request) -> Reply:
+        certificate_id = request.call.rpartition("/")[2].removesuffix(".pdf")
+        return Reply(media_type=PDF, raw=certificate_pdf(certificate_id))
 
 
 def certificate_path(certificate_id: str) -> str:

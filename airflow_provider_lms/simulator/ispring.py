@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import math
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from airflow_provider_lms.simulator import ispring_writes
 from airflow_provider_lms.simulator.exchange import JSON, TEXT, XML, Reply, Request
 from airflow_provider_lms.simulator.ispring_account import ISpringAccount
 from airflow_provider_lms.simulator.ispring_endpoints import Endpoint, find
@@ -113,7 +114,17 @@ class ISpring(ISpringAccount):
         """Refuse the page tokens given so far."""
         self._page_tokens.clear()
 
-    def _answer(self, request: Request) -> Reply | None:
+    def _serves(self, request: Request) -> bool:
+        call = request.call
+        return (
+            call == _TOKEN
+            or call in self._listings
+            or call.startswith(_CONTENT)
+            or find(call) is not None
+            or ispring_writes.find(call) is not None
+        )
+
+    def _answer(self, request: Request) -> Reply:
         media_type = self._media_type(request)
         try:
             if request.call == _TOKEN:
@@ -121,23 +132,30 @@ class ISpring(ISpringAccount):
                 return Reply(content=self._token(request), media_type=media_type)
             if (locked := self._locked()) is not None:
                 return locked
-            listing = self._listings.get(request.call)
-            if listing is None and (found := find(request.call)) is not None:
-                return self._reply(request, media_type, *found)
-            if listing is None and not request.call.startswith(_CONTENT):
-                return None
-            self._authorise(request)
-            if request.call.startswith("POST"):
-                request = with_body_as_query(request, (JSON, XML))
-            _refuse_unknown_parameters(request, _PARAMETERS.get(request.call, frozenset()))
-            if listing is None:
-                return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
-            return Reply(content=self._page(request, *listing(request)), media_type=media_type)
+            self.catch_up()
+            if (write := ispring_writes.find(request.call)) is not None:
+                self._authorise(request)
+                _refuse_unknown_parameters(request, frozenset())
+                return ispring_writes.reply(self, request, *write, media_type)
+            with self.as_shown():
+                return self._read(request, media_type)
         except Refused as error:
             if error.as_text:
                 return Reply(status=error.status, content=str(error), media_type=TEXT)
             content = {"code": error.status, "message": str(error)}
             return Reply(status=error.status, content=content, media_type=media_type)
+
+    def _read(self, request: Request, media_type: str) -> Reply:
+        listing = self._listings.get(request.call)
+        if listing is None and (found := find(request.call)) is not None:
+            return self._reply(request, media_type, *found)
+        self._authorise(request)
+        if request.call.startswith("POST"):
+            request = with_body_as_query(request, (JSON, XML))
+        _refuse_unknown_parameters(request, _PARAMETERS.get(request.call, frozenset()))
+        if listing is None:
+            return Reply(content=self._content(request.call.removeprefix(_CONTENT)), media_type=media_type)
+        return Reply(content=self._page(request, *listing(request)), media_type=media_type)
 
     def _reply(self, request: Request, media_type: str, endpoint: Endpoint, path_ids: tuple[str, ...]) -> Reply:
         """The reply of an endpoint of the table."""
@@ -226,10 +244,10 @@ class ISpring(ISpringAccount):
         return int(size)
 
     def _module_results(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
-        return "results", self._filtered(request, self.world.module_results), result_row
+        return "results", self._filtered(request, self.state.module_results), result_row
 
     def _course_results(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
-        return "results", self._filtered(request, self._rows_of_courses()), result_row
+        return "results", self._filtered(request, self.results()), result_row
 
     def _contents(self, request: Request) -> tuple[str, Sequence[Item], Callable[[Item], dict[str, Any]]]:
         types = self._choice(request, "contentTypes", _CONTENT_TYPES)
@@ -252,12 +270,17 @@ class ISpring(ISpringAccount):
         ]
         users = [user for user in self.users if all(not allowed or value(user) in allowed for allowed, value in kept)]
         if groups := self._ids(request, "groups"):
-            members = {user.id for group in self.world.groups if group.id in groups for user in group.members}
+            members = self.members_of(groups)
             users = [user for user in users if user.id in members]
         return "userProfiles", users, self._user_profile
 
     def _user_profile(self, user: User) -> dict[str, Any]:
-        return user_profile(user, [group.id for group in self.world.groups if user in group.members])
+        return user_profile(user, [group.id for group in self.state.groups.values() if user.id in group.members])
+
+    def members_of(self, group_ids: Collection[str]) -> set[str]:
+        """The ids of the users that are in any of these groups."""
+        groups = (self.state.groups[each] for each in group_ids if each in self.state.groups)
+        return {user_id for group in groups for user_id in group.members}
 
     def _enrollments(self, request: Request) -> tuple[str, Sequence[Result], Callable[[Result], dict[str, Any]]]:
         courses = self._ids(request, "courseIds")
@@ -265,7 +288,7 @@ class ISpring(ISpringAccount):
         enrollments = self._ids(request, "enrollmentIds")
         found = [
             result
-            for result in self._rows_of_courses()
+            for result in self.results()
             if (not courses or result.course.id in courses)
             and (not learners or result.user.id in learners)
             and (not enrollments or result.enrollment_id in enrollments)
@@ -274,7 +297,7 @@ class ISpring(ISpringAccount):
 
     def _filtered(self, request: Request, results: Iterable[Result]) -> list[Result]:
         users = self._ids(request, "userIds")
-        if users - {user.id for user in self.users}:
+        if users - self.state.users.keys():
             raise Refused(400, "Unknown user")
         kept: list[tuple[set[Any], Callable[[Result], Any]]] = [
             (users, lambda r: r.user.id),
@@ -306,10 +329,10 @@ class ISpring(ISpringAccount):
     def departments(self, request: Request, name: str) -> set[str]:
         """The departments that a filter names, with those below them."""
         found = self._ids(request, name)
-        known = {department.id for department in self.world.departments}
-        if found - known:
+        departments = self.state.departments
+        if found - departments.keys():
             raise Refused(400, "Unknown department")
-        while below := {d.id for d in self.world.departments if d.parent_id in found} - found:
+        while below := {d.id for d in departments.values() if d.parent_id in found} - found:
             found |= below
         return found
 

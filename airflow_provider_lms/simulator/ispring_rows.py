@@ -6,7 +6,8 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_lms.simulator.world import DONE, Department, Item, Result, User
+from airflow_provider_lms.simulator.people import Department, Role, Subordination, User
+from airflow_provider_lms.simulator.world import DONE, Item, Result
 
 
 def result_row(result: Result) -> dict[str, Any]:
@@ -79,14 +80,14 @@ def content_item(item: Item) -> dict[str, Any]:
     }
 
 
-def department_row(department: Department, supervisor_id: str) -> dict[str, Any]:
+def department_row(department: Department) -> dict[str, Any]:
     row = {
         "departmentId": department.id,
         "name": department.name,
         "parentDepartmentId": department.parent_id,
-        "code": department.name.upper().replace(" ", "-"),
-        "subordination": _subordination(supervisor_id) if department.parent_id else _subordination(None),
-        "coSubordination": _subordination(None),
+        "code": department.code,
+        "subordination": _subordination(department.subordination),
+        "coSubordination": _subordination(department.co_subordination),
     }
     return {name: value for name, value in row.items() if value is not None}
 
@@ -97,27 +98,38 @@ def user_profile(user: User, groups: list[str]) -> dict[str, Any]:
         "FIRST_NAME": user.first_name,
         "LAST_NAME": user.last_name,
         "LOGIN": user.login,
+        **dict(user.profile),
     }
-    return {
+    row = {
         "userId": user.id,
-        "role": "learner",
+        "role": user.role,
         "roleId": user.role_id,
         "departmentId": user.department_id,
         "status": user.status,
-        "fields": [{"name": name, "value": value} for name, value in profile.items()],
+        "fields": [{"name": name, "value": value} for name, value in profile.items() if value],
         "addedDate": as_date(user.added),
         "lastLoginDate": as_date(user.last_login),
-        "userRoles": [{"roleId": user.role_id, "roleType": "learner"}],
-        "subordination": _subordination(user.supervisor_id),
-        "coSubordination": _subordination(None),
+        "manageableDepartmentIds": list(user.manageable_department_ids) or None,
+        "userRoles": [_role(each) for each in user.roles or (Role(user.role_id, user.role),)],
+        "subordination": _subordination(user.subordination),
+        "coSubordination": _subordination(user.co_subordination),
         "groups": groups,
     }
+    return {name: value for name, value in row.items() if value is not None}
 
 
-def _subordination(supervisor_id: str | None) -> dict[str, str]:
-    if supervisor_id is None:
-        return {"subordinationType": "no_supervisor"}
-    return {"subordinationType": "manual", "supervisorId": supervisor_id}
+def _role(role: Role) -> dict[str, Any]:
+    row: dict[str, Any] = {"roleId": role.id, "roleType": role.type}
+    if role.manageable_department_ids:
+        row["manageableDepartmentIds"] = list(role.manageable_department_ids)
+    return row
+
+
+def _subordination(subordination: Subordination) -> dict[str, str]:
+    row: dict[str, str] = {"subordinationType": subordination.type}
+    if subordination.supervisor_id is not None:
+        row["supervisorId"] = subordination.supervisor_id
+    return row
 
 
 def _day(moment: datetime | None) -> str | None:

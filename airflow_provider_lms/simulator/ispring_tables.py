@@ -29,27 +29,26 @@ def chosen(request: Request, rows: list[Row], **names: str) -> list[Row]:
 
 
 def departments(account: ISpring, request: Request) -> list[Row]:  # noqa: ARG001
-    return [department_row(each, account.world.id_of("user", "0")) for each in account.world.departments]
+    return [department_row(each) for each in account.state.departments.values()]
 
 
 def groups(account: ISpring, request: Request) -> list[Row]:  # noqa: ARG001
-    return [{"groupId": each.id, "name": each.name, "isSmart": each.is_smart} for each in account.world.groups]
+    return [{"groupId": each.id, "name": each.name, "isSmart": each.is_smart} for each in account.state.groups.values()]
 
 
 def group(account: ISpring, request: Request, group_id: str) -> list[Row]:  # noqa: ARG001
-    for each in account.world.groups:
-        if each.id == group_id:
-            members = [user.id for user in each.members]
-            row = {"groupId": each.id, "name": each.name, "isSmart": each.is_smart, "userIds": members}
-            return [{"usersCount": len(members), **row}]
+    if (each := account.state.groups.get(group_id)) is not None:
+        members = list(each.members)
+        row = {"groupId": each.id, "name": each.name, "isSmart": each.is_smart, "userIds": members}
+        return [{"usersCount": len(members), **row}]
     raise Refused(404, "Unknown group")
 
 
 def roles(account: ISpring, request: Request) -> list[Row]:  # noqa: ARG001
+    titles = {"learner": ("Learner", "Takes courses"), "owner": ("Owner", "May all"), "custom": ("Coach", "<All>")}
     return [
-        {"roleId": account.world.role_id, "type": "learner", "title": "Learner", "description": "Takes courses"},
-        {"roleId": account.world.id_of("role", "owner"), "type": "owner", "title": "Owner", "description": "May all"},
-        {"roleId": account.world.id_of("role", "coach"), "type": "custom", "title": "Coach", "description": "<All>"},
+        {"roleId": role_id, "type": type_, "title": titles[type_][0], "description": titles[type_][1]}
+        for role_id, type_ in account.role_types().items()
     ]
 
 
@@ -180,6 +179,7 @@ def active_users(account: ISpring, request: Request) -> list[str]:
     return [
         user.id
         for user in account.users
+        if user.last_login is not None
         if (start is None or start <= user.last_login) and (end is None or user.last_login <= end)
     ]
 
@@ -225,7 +225,7 @@ def answers(account: ISpring, request: Request) -> list[Row]:
     if departments := account.departments(request, "departmentIds"):
         allowed = {user.id for user in account.users if user.department_id in departments}
     if groups := ids(request, "groupIds"):
-        allowed &= {user.id for each in account.world.groups if each.id in groups for user in each.members}
+        allowed &= account.members_of(groups)
     rows = [
         {
             "userId": result.user.id,

@@ -147,7 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve("")
 
     def do_POST(self) -> None:
-        self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode())
+        self._serve(self._body())
+
+    def do_DELETE(self) -> None:
+        self._serve(self._body())
+
+    def _body(self) -> str:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Requests are kept by the vendors; nothing goes to the terminal."""
@@ -165,6 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self.server.simulator.reply(request))
 
     def _send(self, reply: Reply) -> None:
+        if reply.delay:
+            time.sleep(reply.delay)
+        if reply.unsent:
+            self._hang_up(reply.reset)
+            return
         body = reply.body()
         self.send_response(reply.status)
         self.send_header("Content-Type", f"{reply.media_type}; charset=utf-8")

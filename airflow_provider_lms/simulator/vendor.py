@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ class _Planned:
     fault: Fault
     skip: int
     times: int
+    before: bool
 
 
 class Host(ABC):
@@ -33,16 +34,20 @@ class Host(ABC):
         self._planned: list[_Planned] = []
         self._mutex = threading.RLock()
 
-    def fail(self, call: str | None, fault: Fault, *, on: int = 1, times: int = 1) -> None:
+    def fail(self, call: str | None, fault: Fault, *, on: int = 1, times: int = 1, before: bool = False) -> None:
         """Let coming replies go wrong.
+
+        A fault replaces the reply to a request that was carried out: what a write has changed stays changed. With
+        ``before=True`` the request is not carried out.
 
         :param call: method and path, as in ``GET /learners/results``; None is every call but that for a token.
         :param fault: one of :mod:`~airflow_provider_lms.simulator.faults`.
         :param on: the first reply it applies to; 1 is the next.
         :param times: how many replies in a row it applies to.
+        :param before: fail before anything is done.
         """
         with self._mutex:
-            self._planned.append(_Planned(call, fault, on - 1, times))
+            self._planned.append(_Planned(call, fault, on - 1, times, before))
 
     def count(self, call: str) -> int:
         """How often a call was made."""
@@ -51,25 +56,34 @@ class Host(ABC):
     def reply(self, request: Request) -> Reply | None:
         """The reply to a request; None where this host has no such endpoint."""
         with self._mutex:
-            reply = self._answer(request)
-            if reply is None:
+            if not self._serves(request):
                 return None
+            due = [planned for planned in self._planned if self._is_due(planned, request)]
+            reply = Reply() if any(planned.before for planned in due) else self._answer(request)
             self.requests.append(request)
-            for planned in self._planned:
-                if not planned.times or not self._applies(planned, request):
-                    continue
-                if planned.skip:
-                    planned.skip -= 1
-                    continue
-                planned.times -= 1
+            for planned in due:
                 reply = planned.fault(request, reply)
             return reply
+
+    def _is_due(self, planned: _Planned, request: Request) -> bool:
+        if not planned.times or not self._applies(planned, request):
+            return False
+        if planned.skip:
+            planned.skip -= 1
+            return False
+        planned.times -= 1
+        return True
 
     def _applies(self, planned: _Planned, request: Request) -> bool:
         return request.call != self.token_call if planned.call is None else request.call == planned.call
 
     @abstractmethod
-    def _answer(self, request: Request) -> Reply | None: ...
+    def _serves(self, request: Request) -> bool:
+        """Whether this host has such an endpoint."""
+
+    @abstractmethod
+    def _answer(self, request: Request) -> Reply:
+        """Carry out a request that this host serves."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +125,17 @@ class Vendor(Host):
         """How many learners have completed each course."""
 
     @abstractmethod
-    def complete(self, course_id: str, learners: int) -> list[str]:
-        """Let learners complete a course: the first ones that have not.
+    def learner_ids(self, course_id: str) -> Collection[str]:
+        """The ids of the active learners of a course that exists."""
+
+    @abstractmethod
+    def complete(self, course_id: str, learners: int, learner_ids: Collection[str] | None = None) -> list[str]:
+        """Let learners complete a course: the first ones that have not, and that have access by now.
 
         :param course_id: the id of a course that exists.
         :param learners: how many; fewer if no more are left.
-        :return: their ids.
+        :param learner_ids: all of these, in place of a number.
+        :return: the ids of those who had not completed it before.
         """
 
     @abstractmethod

@@ -10,6 +10,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from itertools import groupby
 
+from airflow_provider_lms.simulator.people import ACTIVE as ACTIVE
+from airflow_provider_lms.simulator.people import BLOCKED as BLOCKED
+from airflow_provider_lms.simulator.people import TERMINATED as TERMINATED
+from airflow_provider_lms.simulator.people import Department as Department
+from airflow_provider_lms.simulator.people import Group as Group
+from airflow_provider_lms.simulator.people import Subordination
+from airflow_provider_lms.simulator.people import User as User
+
 FIRST_NAMES = ("Amara", "Bence", "Chloé", "Dmitri", "Elif", "Farid", "Greta", "Hiro", "Inés", "Jonas", "Kemi", "Łucja")
 LAST_NAMES = ("Okafor", "Nagy", "Martin", "Ivanov", "Yılmaz", "Haddad", "Lindqvist", "Tanaka", "García", "O'Brien")
 SUBJECTS = (
@@ -23,45 +31,11 @@ SUBJECTS = (
 )
 DEPARTMENTS = ("Head office", "Warehouse", "Shops", "Shops north", "Shops south")
 
-ACTIVE, BLOCKED, TERMINATED = 1, 3, 5
 DONE = ("complete", "passed", "accepted")
 MISSED = ("failed", "declined")
 OVER = (*DONE, *MISSED)
 UNDERWAY = ("in_progress", "pending", "incomplete")
 PASSING_SCORE = 60.0
-
-
-@dataclass(frozen=True)
-class Department:
-    id: str
-    name: str
-    parent_id: str | None
-
-
-@dataclass(frozen=True)
-class User:
-    id: str
-    first_name: str
-    last_name: str
-    email: str
-    department_id: str
-    status: int
-    added: datetime
-    last_login: datetime
-    role_id: str
-    supervisor_id: str | None
-
-    @property
-    def login(self) -> str:
-        return self.email.partition("@")[0]
-
-
-@dataclass(frozen=True)
-class Group:
-    id: str
-    name: str
-    is_smart: bool
-    members: tuple[User, ...]
 
 
 @dataclass(frozen=True)
@@ -167,7 +141,16 @@ class World:
     def departments(self) -> tuple[Department, ...]:
         ids = [self.id_of("department", name) for name in DEPARTMENTS]
         parents = (None, ids[0], ids[0], ids[2], ids[2])
-        return tuple(map(Department, ids, DEPARTMENTS, parents))
+        return tuple(
+            Department(
+                id_,
+                name,
+                parent,
+                code=name.upper().replace(" ", "-"),
+                subordination=Subordination.to(self.id_of("user", "0") if parent else None),
+            )
+            for id_, name, parent in zip(ids, DEPARTMENTS, parents, strict=True)
+        )
 
     @property
     def role_id(self) -> str:
@@ -188,7 +171,7 @@ class World:
                 added=self.midnight - timedelta(days=rng.randint(90, 900)),
                 last_login=self.midnight - timedelta(seconds=logins.randint(1, 60 * 86_400)),
                 role_id=self.role_id,
-                supervisor_id=self.id_of("user", "0") if number else None,
+                subordination=Subordination.to(self.id_of("user", "0") if number else None),
             )
             for number in range(self.users)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ from airflow_provider_lms import clock
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.vendor import CourseState
 from airflow_provider_lms.simulator.world import World
-from airflow_provider_lms.simulator.zoho_endpoints import Refused, ZohoEndpoints
+from airflow_provider_lms.simulator.zoho_endpoints import Refused, Route, ZohoEndpoints
 from airflow_provider_lms.simulator.zoho_world import Course, Learner
 
 _TOKEN = "POST /oauth/v2/token"  # noqa: S105
@@ -112,13 +113,20 @@ class Zoho(ZohoEndpoints):
             for learners in [self._learners_of(course)]
         ]
 
-    def complete(self, course_id: str, learners: int) -> list[str]:
-        (course,) = [course for course in self.courses if course.id == course_id]
-        left = (each for each in self._learners_of(course) if not self._has_completed(each, course))
-        chosen = list(islice(left, learners))
-        for learner in chosen:
-            self.finish(learner, course)
-        return [learner.id for learner in chosen]
+    def learner_ids(self, course_id: str) -> list[str]:
+        return [learner.id for learner in self._learners_of(self._course(course_id))]
+
+    def complete(self, course_id: str, learners: int, learner_ids: Collection[str] | None = None) -> list[str]:
+        with self._mutex:
+            course = self._course(course_id)
+            left = (each for each in self._learners_of(course) if not self._has_completed(each, course))
+            if learner_ids is None:
+                chosen = list(islice(left, learners))
+            else:
+                chosen = [each for each in left if each.id in learner_ids]
+            for learner in chosen:
+                self.finish(learner, course)
+            return [learner.id for learner in chosen]
 
     def _learners_of(self, course: Course) -> list[Learner]:
         return [each for batch in course.batches or (None,) for each in self.world.learners(course, batch)]
@@ -140,21 +148,24 @@ class Zoho(ZohoEndpoints):
         with self._mutex:
             self._live.clear()
 
-    def _answer(self, request: Request) -> Reply | None:
+    def _serves(self, request: Request) -> bool:
+        return request.call == _TOKEN or self._route(request) is not None
+
+    def _route(self, request: Request) -> tuple[Route, tuple[str, ...]] | None:
+        found = ((route, re.fullmatch(route.path, request.call)) for route in self.routes)
+        return next(((route, match.groups()) for route, match in found if match is not None), None)
+
+    def _answer(self, request: Request) -> Reply:
         try:
-            if request.call == _TOKEN:
-                return Reply(content=self._token(request))
-            found = next(
-                ((route, match) for route in self.routes if (match := re.fullmatch(route.path, request.call))), None
-            )
+            found = self._route(request)
             if found is None:
-                return None
+                return Reply(content=self._token(request))
             self._count()
-            route, match = found
+            route, path_ids = found
             self._authorise(request, route.scope)
             if any(name not in route.parameters for name, _ in request.query):
                 raise Refused(400, {"response": {"status": 1, "errors": {"code": 7203, "message": "Extra parameters"}}})
-            return Reply(content=route.answer(request, *match.groups()))
+            return Reply(content=route.answer(request, *path_ids))
         except Refused as error:
             return error.reply
 

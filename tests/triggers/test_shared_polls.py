@@ -182,7 +182,9 @@ def crowd(many: Simulator, lms: Simulator, connections: Callable[..., None]) -> 
     connections(many)
     many.ispring.requests.clear()
     done = {"status": "in_progress"}
-    many.ispring._course_rows = [row.__class__(**{**row.__dict__, **done}) for row in many.ispring.world.course_results]
+    many.ispring.state.course_results = [
+        row.__class__(**{**row.__dict__, **done}) for row in many.ispring.world.course_results
+    ]
     return many
 
 
@@ -194,8 +196,8 @@ def test_any_number_of_sensors_cost_one_reading_of_the_course_in_an_interval(
     rounds = 3
 
     def finish() -> None:
-        crowd.ispring._course_rows = [
-            row.__class__(**{**row.__dict__, "status": "passed"}) for row in crowd.ispring._course_rows or ()
+        crowd.ispring.state.course_results = [
+            row.__class__(**{**row.__dict__, "status": "passed"}) for row in crowd.ispring.results()
         ]
 
     after(crowd, rounds * pages, finish)

@@ -38,6 +38,7 @@ from airflow_provider_lms.lms.zoho_people.listings.progress import (
 )
 from airflow_provider_lms.lms.zoho_people.once_more import once_more
 from airflow_provider_lms.lms.zoho_people.reads import TypedReads
+from airflow_provider_lms.lms.zoho_people.writes import TypedWrites
 
 R = TypeVar("R", bound=Record)
 Id: TypeAlias = str | int
@@ -45,8 +46,8 @@ Start: TypeAlias = str | int | None
 """The number of the first record, counted from 0, or the ``next`` of an earlier page of the same call."""
 
 
-class ZohoPeopleClient(TypedReads):
-    """Reads the LMS of one Zoho People account, and its employees.
+class ZohoPeopleClient(TypedReads, TypedWrites):
+    """Reads the LMS of one Zoho People account, and its employees, and changes who is in a course.
 
     The listings that people use daily have a method. All others are read by name, as in ``client.read("rooms")``.
 
