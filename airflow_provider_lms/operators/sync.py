@@ -220,7 +220,7 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         return read_desired(self.desired, self.columns, known, required, defaults)
 
     def _check_parameters(self, mode: Mode) -> None:
-        foreign = ("plan", "approved_hash") if mode == "plan" else ("desired", "columns")
+        foreign = ("plan", "approved_hash") if mode == "plan" else ("desired",)
         for name in foreign:
             if getattr(self, name) is not None:
                 raise ValueError(f"{name}: leave it out with mode={mode!r}.")
@@ -294,6 +294,5 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
             )
         if refused:
             raise AirflowFailException(
-                f"The LMS has refused {refused:,} changes; the others are done. The report in {result['report']} says "
-                "which and why."
+                f"The LMS has refused {refused:,} of the changes. The report in {result['report']} says which and why."
             )

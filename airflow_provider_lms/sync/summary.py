@@ -27,7 +27,11 @@ def summarize_plan(plan: Plan, location: str) -> str:
     if plan.refusals:
         lines += ["**This plan must not be applied.**", "", *(f"* {each}" for each in plan.refusals), ""]
     removed = sum(number for action, number in counts.items() if action in REMOVALS)
-    lines += [f"{changes:,} changes, {removed:,} of them removals. {plan.unchanged:,} desired rows are fulfilled.", ""]
+    lines += [
+        f"Changes: {changes:,}, of which removals: {removed:,}. Desired rows that are fulfilled already: "
+        f"{plan.unchanged:,}.",
+        "",
+    ]
     lines += _table(("change", "number"), counts)
     if plan.notes:
         lines += [*(f"* {each}" for each in plan.notes), ""]

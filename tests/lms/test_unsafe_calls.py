@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -89,7 +89,7 @@ def connect(clock: FakeClock) -> Iterator[Callable[..., Transport]]:
         each.close()
 
 
-def change(client: Transport, body: dict[str, object] | None = None, **more: Any) -> Response:
+def change(client: Transport, body: Mapping[str, object] | None = None, **more: Any) -> Response:
     """A call whose path, query and body hold what no message may show."""
     return client.write(
         "POST",

@@ -17,7 +17,10 @@ from airflow_provider_lms.sync.desired import as_bool, as_day, as_text, read_des
 from airflow_provider_lms.sync.matching import Matching
 
 KNOWN, REQUIRED = ("person", "course_id", "due_date"), ("person", "course_id")
-ROWS = [{"email": "a@example.com", "course_id": "c1", "salary": 1}, {"email": "b@example.com", "course_id": "c2"}]
+ROWS: list[dict[str, Any]] = [
+    {"email": "a@example.com", "course_id": "c1", "salary": 1},
+    {"email": "b@example.com", "course_id": "c2"},
+]
 READ = [{"person": "a@example.com", "course_id": "c1"}, {"person": "b@example.com", "course_id": "c2"}]
 
 
@@ -27,7 +30,7 @@ def read(source: object, columns: object = None) -> list[dict[str, Any]]:
 
 def write(path: Path) -> str:
     names = ["email", "course_id"]
-    rows = [{name: row[name] for name in names} for row in ROWS]
+    rows: list[dict[str, Any]] = [{name: row[name] for name in names} for row in ROWS]
     if path.suffix == ".csv":
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.DictWriter(file, names)

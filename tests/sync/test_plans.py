@@ -108,7 +108,7 @@ def test_the_same_change_twice_is_a_defect() -> None:
 def test_the_summary_names_nobody() -> None:
     text = summarize_plan(plan(unchanged=7, notes=["Two are no employees."]), "s3://lake/plan")
     for part in (
-        "3 changes, 1 of them removals",
+        "Changes: 3, of which removals: 1.",
         "| enroll | 1 |",
         "| JOB_TITLE | 1 |",
         "| not_found | 2 |",

@@ -14,6 +14,7 @@ from airflow_provider_lms.sync.ispring.enrollments import day_of, enrollments_of
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
+    from airflow_provider_lms.sync.ispring.enrollments import DueDate
 
 MOST_AT_ONCE = 50
 """How many people one request is for. The LMS names no limit."""
@@ -61,22 +62,20 @@ class EnrollmentTarget:
         return state["access_date"] is not None and not is_before(state["access_date"], date.fromisoformat(since))
 
     def send(self, changes: Sequence[Change]) -> None:
-        first, new = changes[0], changes[0].new_values
-        due: Any = date.fromisoformat(new["due_date"]) if "due_date" in new else new["due"]
-        access = _access(new)
+        first, client = changes[0], self._client
+        new, old = first.new_values, first.old_values
         if first.action == Action.ENROLL:
             learners = [each.person_id or "" for each in changes]
-            self._client.enroll([first.course_id or ""], learners, due=due, access_date=access)
+            client.enroll([first.course_id or ""], learners, due=_due(new), access_date=_access(new))
         elif first.action == Action.UNENROLL:
-            self._client.delete_enrollments([id_ for each in changes for id_ in each.new_values["removed"]])
+            client.delete_enrollments([id_ for each in changes for id_ in each.new_values["removed"]])
         elif first.action == Action.REENROLL:
-            self._client.reenroll(first.old_values["enrollment_id"], access_date=access or clock.utcnow(), due=due)
+            client.reenroll(old["enrollment_id"], access_date=_access(new) or clock.utcnow(), due=_due(new))
         else:
-            old = first.old_values
-            self._client.edit_enrollment(
+            client.edit_enrollment(
                 old["enrollment_id"],
                 access_date=parse_datetime("access_date", old["access_date"]),
-                due=due,
+                due=_due(new),
                 lock_after_due_date=old["should_lock_after_due_date"],
             )
 
@@ -91,6 +90,10 @@ def _state(enrollments: Iterable[Any]) -> Mapping[str, Any]:
         "due_date": last and last.due_date,
         "should_lock_after_due_date": last and last.should_lock_after_due_date,
     }
+
+
+def _due(new: Mapping[str, Any]) -> date | DueDate:
+    return date.fromisoformat(new["due_date"]) if "due_date" in new else new["due"]
 
 
 def _access(new: Mapping[str, Any]) -> datetime | None:
