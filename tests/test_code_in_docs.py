@@ -15,6 +15,7 @@ import airflow_provider_lms.operators.datasets
 import airflow_provider_lms.operators.ispring
 import airflow_provider_lms.operators.zoho_people
 from airflow_provider_lms.simulator import Simulator
+from airflow_provider_lms.simulator import faults as simulated_faults
 from dev.standalone import free_ports
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -57,6 +58,30 @@ def test_the_functions_of_the_python_page_get_what_they_say(lms: Simulator, tmp_
     summary = OPERATORS["ISpringCourseResultsOperator"](task_id="t", output_path=str(tmp_path)).execute({})
     passed = [row["userId"] for row in results if row["completionStatus"] == "passed"]
     assert names["completed"](summary) == passed
+
+
+def test_the_changes_of_the_docs_are_made(lms: Simulator) -> None:
+    ispring, zoho, enroll_all = blocks("develop/writes.md")
+    learners = re.findall(r'^    \["(.*?)", "(.*?)"\],$', ispring, re.MULTILINE)[0]
+    names: dict[str, Any] = {}
+    exec(ispring, names)
+    client = names["ISpringLearnHook"]().get_conn()
+    course = lms.ispring.courses[0].id
+    enrolled = [
+        each.learner_id for page in client.enrollments(course_ids=course, learner_ids=learners) for each in page.records
+    ]
+    assert sorted(enrolled) == sorted(learners)
+
+    exec(enroll_all, names)
+    everybody = [user.id for user in lms.ispring.users]
+    lms.ispring.enroll_again = "second"
+    lms.ispring.fail("POST /enrollment", simulated_faults.lost_reply())
+    names["enroll_all"](client, course, everybody)
+    rows = [each.learner_id for page in client.enrollments(course_ids=course) for each in page.records]
+    assert sorted(rows) == sorted({*rows})
+    assert {*rows} >= {*everybody}
+    client.close()
+    compile(zoho, "zoho", "exec")
 
 
 def _run_pytest(folder: Path, *codes: str) -> str:
