@@ -18,7 +18,10 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-lms",
         "name": "Learning management systems",
-        "description": f"Reads learners' results from {products}, and waits until learners have completed a course.",
+        "description": (
+            f"Reads learners' results from {products}, waits until learners have completed a course, and keeps people "
+            "and enrollments in step."
+        ),
         "versions": [__version__],
         "integrations": [
             {"integration-name": vendor.connection.label, "external-doc-url": vendor.docs_url, "tags": ["service"]}
@@ -45,7 +48,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
-        "operators": _modules_of_vendors("operators", "datasets"),
+        "operators": _modules_of_vendors("operators", "datasets", "approval"),
         "sensors": _modules_of_vendors("sensors"),
         "triggers": _shared_modules("triggers", "completion", "events", "turn"),
         "task-decorators": [

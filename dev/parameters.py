@@ -14,7 +14,10 @@ from datetime import timedelta
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, is_typeddict
+
+from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 
 from airflow_provider_lms.provider_info import get_provider_info
 
@@ -133,8 +136,16 @@ def _module(cls: type) -> str:
 
 def _classes_of(entries: list[dict[str, Any]]) -> list[type]:
     modules = dict.fromkeys(name for entry in entries for name in entry["python-modules"])
-    found = [each for name in modules for each in _defined_in(import_module(name))]
+    found = [each for name in modules if (module := _module_at(name)) for each in _defined_in(module)]
     return list(dict.fromkeys(found))
+
+
+def _module_at(name: str) -> ModuleType | None:
+    """A module; None if this Airflow lacks what it is about."""
+    try:
+        return import_module(name)
+    except AirflowOptionalProviderFeatureException:
+        return None
 
 
 def _defined_in(module: Any) -> list[type]:

@@ -22,6 +22,7 @@ FLOORS = (
     "triggers",
     "hooks",
     "report",
+    "sync",
     "storage",
     "coordination",
     "lms",
@@ -58,9 +59,9 @@ OF_OPERATORS = [
     "operators.any_listing",
     "operators.lineage",
 ]
-OF_OPERATORS += ["links", "links.base", "links.dataset"]
-OF_ISPRING = [f"operators.ispring.{name}" for name in ("base", "content", "listing", "people", "results")]
-OF_ZOHO = [f"operators.zoho_people.{name}" for name in ("base", "courses", "listing", "people", "progress")]
+OF_OPERATORS += ["links", "links.base", "links.dataset", "operators.sync"]
+OF_ISPRING = [f"operators.ispring.{name}" for name in ("base", "content", "listing", "people", "results", "sync")]
+OF_ZOHO = [f"operators.zoho_people.{name}" for name in ("base", "courses", "listing", "people", "progress", "sync")]
 OF_SENSORS = ["sensors", "sensors.base", "sensors.options", "operators", "operators.options", "operators.lineage"]
 OF_SENSORS += ["clock", "durations", "killing"]
 

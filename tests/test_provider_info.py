@@ -44,7 +44,7 @@ def test_the_modules_listed_are_those_on_disk(kind: str) -> None:
     listed = {module for entry in INFO[kind] for module in entry["python-modules"]}
     helpers = {"__init__", "any_listing", "base", "connection", "coordination", "options", "outlets", "split_listing"}
     helpers |= {"description", "lineage", "metrics", "observer", "output", "owner", "subject", "tracing", "urls"}
-    helpers |= {"reading", "waiting"}
+    helpers |= {"reading", "sync", "waiting"}
     places = [*(PACKAGE / kind).glob("*.py"), *(each.parent for each in (PACKAGE / kind).glob("*/__init__.py"))]
     on_disk = {f"airflow_provider_lms.{kind}.{each.stem}" for each in places if each.stem not in helpers}
     assert listed == on_disk
@@ -130,7 +130,8 @@ def test_the_config_option_is_what_the_hooks_read() -> None:
 def test_the_description_is_plain_text() -> None:
     # Airflow's pages and its command line show links in it in their own ways, without spaces around them.
     assert INFO["description"] == (
-        "Reads learners' results from iSpring Learn and Zoho People, and waits until learners have completed a course."
+        "Reads learners' results from iSpring Learn and Zoho People, waits until learners have completed a course, and "
+        "keeps people and enrollments in step."
     )
 
 

@@ -72,7 +72,9 @@ def test_every_class_is_in_the_api_reference(page: str, cls: type) -> None:
 
 
 def test_every_operator_and_sensor_has_a_section_with_an_example() -> None:
-    pages = (DOCS / "extract" / "operators.md").read_text() + (DOCS / "wait" / "sensors.md").read_text()
+    pages = "\n".join(
+        (DOCS / page).read_text() for page in ("extract/operators.md", "wait/sensors.md", "change/plans.md")
+    )
     for page in ("operators", "sensors"):
         for cls in parameters.public_classes()[page]:
             section = re.search(rf"^###? {cls.__name__}\n(.*?)(?=^##|\Z)", pages, re.DOTALL | re.MULTILINE)
@@ -81,7 +83,7 @@ def test_every_operator_and_sensor_has_a_section_with_an_example() -> None:
 
 
 def test_what_an_example_shows_is_there() -> None:
-    for page in (*DOCS.glob("extract/*.md"), *DOCS.glob("wait/*.md")):
+    for page in (page for part in ("extract", "wait", "change") for page in DOCS.glob(f"{part}/*.md")):
         for path, start, end in re.findall(
             r'{literalinclude} (\S+)\n(?::.*\n)*?:start-after: "\[START (\w+)\]"\n:end-before: "\[END (\w+)\]"',
             page.read_text(),

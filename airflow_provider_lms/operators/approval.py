@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, Param, ParamsDict
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.common.compat.sdk import (
+    AirflowOptionalProviderFeatureException,
+    AirflowSkipException,
+    Param,
+)
+
+try:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+except ModuleNotFoundError as error:
+    raise AirflowOptionalProviderFeatureException(
+        "An approval in the UI needs Airflow 3.1 and the extra 'approval': pip install 'airflow-provider-lms[approval]'"
+    ) from error
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -51,8 +61,8 @@ class SyncApprovalOperator(ApprovalOperator):
             if approval.get(name) is not None:
                 raise ValueError(f"{name}: leave it out. A plan is approved by a person, who sees the plan's summary.")
         # The hash is not known when the DAG is parsed, but the form has this field.
-        params = ParamsDict({HASH: _hash_field(None)})
-        super().__init__(subject=subject or "A plan waits for an approval", params=params, **approval)
+        fields = {HASH: _hash_field(None)}
+        super().__init__(subject=subject or "A plan waits for an approval", params=fields, **approval)
         self.plan = plan
 
     def execute(self, context: Context) -> Any:
@@ -66,7 +76,7 @@ class SyncApprovalOperator(ApprovalOperator):
         if not self.plan["changes"]:
             raise AirflowSkipException("The plan has no changes, so there is nothing to approve.")
         self.body = self.plan["summary"]
-        self.params = ParamsDict({HASH: _hash_field(self.plan["sha256"])})
+        self.params[HASH] = _hash_field(self.plan["sha256"])
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:

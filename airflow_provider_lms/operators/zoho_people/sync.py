@@ -44,6 +44,7 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
     :param manage: whom the plan may touch: ``{"department_ids": [...]}``, without their sub-departments (templated).
     :param removals: ``never``, or ``unenroll``: managed employees leave these courses and batches if no row asks for
         them (templated). Needs ``manage`` and ``allow_undocumented``.
+    :param zoho_people_conn_id: the connection (templated).
     :param allow_undocumented: whether to unenroll although Zoho's page names two parameters for it, of which one is
         right.
 
