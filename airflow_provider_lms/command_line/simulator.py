@@ -65,7 +65,8 @@ def status(arguments: argparse.Namespace) -> int:
 
 def complete(arguments: argparse.Namespace) -> int:
     """Let learners complete a course."""
-    found = _steer(arguments, "complete", course=arguments.course, learners=arguments.learners)
+    chosen = {"learners": arguments.learners, "learner_ids": arguments.learner}
+    found = _steer(arguments, "complete", course=arguments.course, **chosen)
     for name, each in found.items():
         _say(arguments, f"{name}: {len(each['learner_ids'])} learners have completed course {each['course_id']}.")
     return ExitCode.OK
@@ -73,7 +74,7 @@ def complete(arguments: argparse.Namespace) -> int:
 
 def fail(arguments: argparse.Namespace) -> int:
     """Let the next requests fail."""
-    of = {"call": arguments.call, "lms": arguments.lms}
+    of = {"call": arguments.call, "lms": arguments.lms, "before": arguments.before}
     _steer(arguments, "fail", status=arguments.status, times=arguments.times, **of)
     which = f"The next {arguments.times} requests" if arguments.times > 1 else "The next request"
     _say(arguments, f"{which}{f' {arguments.call}' if arguments.call else ''} will fail with {arguments.status}.")

@@ -28,6 +28,7 @@ def _start_arguments(parser: argparse.ArgumentParser) -> None:
 def _complete_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("course", metavar="COURSE", help="the id of a course, or its title")
     parser.add_argument("--learners", type=int, default=1, metavar="N", help="how many learners complete it (1)")
+    parser.add_argument("--learner", action="append", metavar="ID", help="this learner, not a number; may be repeated")
     _simulator_arguments(parser)
 
 
@@ -40,6 +41,7 @@ def _fail_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", type=int, default=403, metavar="CODE", help="the HTTP status (403)")
     parser.add_argument("--call", metavar="CALL", help="only this call, such as 'GET /users/v2'")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="how many requests fail (1)")
+    parser.add_argument("--before", action="store_true", help="fail before a write takes effect, not after it")
     _of_lms(parser)
 
 

@@ -34,6 +34,7 @@ class _Parameters(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class _Complete(_Parameters, kw_only=True):
     course: str
     learners: _Count = 1
+    learner_ids: Annotated[list[str], Meta(min_length=1)] | None = None
 
 
 class _Fail(_Parameters, kw_only=True):
@@ -41,6 +42,7 @@ class _Fail(_Parameters, kw_only=True):
     call: str | None = None
     times: _Count = 1
     lms: str | None = None
+    before: bool = False
 
 
 class _Lock(_Parameters, kw_only=True):
@@ -77,8 +79,13 @@ class _Control:
 
 
 _CONTROLS: Mapping[str, _Control] = {
-    "complete": _Control(_Complete, lambda to, given: to.complete(given.course, given.learners)),
-    "fail": _Control(_Fail, lambda to, given: to.fail(given.status, call=given.call, times=given.times, lms=given.lms)),
+    "complete": _Control(
+        _Complete, lambda to, given: to.complete(given.course, given.learners, learner_ids=given.learner_ids)
+    ),
+    "fail": _Control(
+        _Fail,
+        lambda to, given: to.fail(given.status, call=given.call, times=given.times, lms=given.lms, before=given.before),
+    ),
     "lock": _Control(_Lock, lambda to, given: to.lock(given.seconds, lms=given.lms)),
     "revoke": _Control(_Revoke, lambda to, given: to.revoke(lms=given.lms)),
     "slow": _Control(_Slow, lambda to, given: to.slow(given.seconds)),

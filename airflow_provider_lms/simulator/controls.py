@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms import clock
@@ -57,33 +57,52 @@ class Controls:
             },
         }
 
-    def complete(self, course: str, learners: int = 1) -> dict[str, Any]:
-        """Let learners complete a course: the first ones that have not.
+    def complete(self, course: str, learners: int = 1, *, learner_ids: Collection[str] | None = None) -> dict[str, Any]:
+        """Let learners complete a course: the first ones that have not, and that have access by now.
 
         :param course: its id, or its title. A title means the course in every LMS that has it.
         :param learners: how many; fewer if no more are left.
-        :return: for each LMS the course and the ids of these learners.
-        :raises ValueError: there is no such course.
+        :param learner_ids: these, in place of a number. With a title, each LMS takes those that it knows.
+        :return: for each LMS the course and the ids of the learners who had not completed it before.
+        :raises ValueError: there is no such course, or somebody is not an active learner of it.
         """
-        completed = {
-            name: {"course_id": state.id, "learner_ids": vendor.complete(state.id, learners)}
+        courses = {
+            name: state.id
             for name, vendor in self._simulator.vendors.items()
             for state in vendor.course_states()
             if course == state.id or course.casefold() == state.title.casefold()
         }
-        if not completed:
+        if not courses:
             raise ValueError(f"course: there is no course {course!r}. The status of the simulator lists them.")
-        return completed
+        vendors = self._simulator.vendors
+        if learner_ids is not None:
+            known = {name: {*learner_ids}.intersection(vendors[name].learner_ids(courses[name])) for name in courses}
+            if unknown := {*learner_ids}.difference(*known.values()):
+                raise ValueError(f"learner_ids: not active learners of the course: {', '.join(sorted(unknown))}.")
+            courses = {name: course_id for name, course_id in courses.items() if known[name]}
+        return {
+            name: {"course_id": course_id, "learner_ids": vendors[name].complete(course_id, learners, learner_ids)}
+            for name, course_id in courses.items()
+        }
 
-    def fail(self, status: int = 403, *, call: str | None = None, times: int = 1, lms: str | None = None) -> None:
+    def fail(
+        self,
+        status: int = 403,
+        *,
+        call: str | None = None,
+        times: int = 1,
+        lms: str | None = None,
+        before: bool = False,
+    ) -> None:
         """Let coming requests fail.
 
         :param status: the HTTP status of the replies.
         :param call: method and path, such as ``GET /learners/results``; None is every call but that for a token.
         :param times: how many requests.
+        :param before: fail before anything is done. Without, a write takes effect although its reply is an error.
         """
         for vendor in self._vendors(lms):
-            vendor.fail(call, faults.status(status), times=times)
+            vendor.fail(call, faults.status(status), times=times, before=before)
 
     def lock(self, seconds: float = 60.0, *, lms: str | None = None) -> None:
         """Lock an account, as after too many requests."""
@@ -102,10 +121,11 @@ class Controls:
     def move_clock(self, seconds: float) -> None:
         """Move the simulator's clock ahead.
 
-        Locks, windows and access tokens end accordingly. Completions get the new date, and learners of iSpring Learn
-        who are past their due date become overdue. A clock cannot be moved back. In a test, which runs in the same
-        process, :func:`~airflow_provider_lms.testing.fake_clock` is usually what you want: this moves the clock of the
-        whole package, until the simulator ends.
+        Locks, windows and access tokens end accordingly. Completions get the new date. Learners of iSpring Learn who
+        are past their due date become overdue, and users whose day has come are deactivated or terminated. A clock
+        cannot be moved back. In a test, which runs in the same process,
+        :func:`~airflow_provider_lms.testing.fake_clock` is usually what you want: this moves the clock of the whole
+        package, until the simulator ends.
         """
         if seconds <= 0:
             raise ValueError(f"seconds: expected more than 0, got {seconds!r}. The clock only moves ahead.")

@@ -14,8 +14,9 @@ from airflow_provider_lms import clock
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.vendor import CourseState
 from airflow_provider_lms.simulator.world import World
-from airflow_provider_lms.simulator.zoho_endpoints import Refused, Route, ZohoEndpoints
+from airflow_provider_lms.simulator.zoho_endpoints import Refused, Route, extra_parameters
 from airflow_provider_lms.simulator.zoho_world import Course, Learner
+from airflow_provider_lms.simulator.zoho_writes import ZohoWrites
 
 _TOKEN = "POST /oauth/v2/token"  # noqa: S105
 
@@ -40,7 +41,7 @@ class Limits:
     live_tokens: int = 15
 
 
-class Zoho(ZohoEndpoints):
+class Zoho(ZohoWrites):
     """A simulated Zoho People account.
 
     A query parameter that it does not honor is refused, by the code that Zoho lists for extra parameters.
@@ -61,7 +62,7 @@ class Zoho(ZohoEndpoints):
         super().__init__(world)
         self.limits = Limits() if limits is None else limits
         self.token_life = token_life
-        self.scopes = {"ZOHOPEOPLE.training.READ", "ZOHOPEOPLE.forms.READ"}
+        self.scopes = {"ZOHOPEOPLE.training.READ", "ZOHOPEOPLE.training.CREATE", "ZOHOPEOPLE.forms.READ"}
         self.revoked = False
         self.tokens: list[str] = []
         self.locks = 0
@@ -162,10 +163,11 @@ class Zoho(ZohoEndpoints):
                 return Reply(content=self._token(request))
             self._count()
             route, path_ids = found
-            self._authorise(request, route.scope)
+            self._authorise(request, route)
             if any(name not in route.parameters for name, _ in request.query):
-                raise Refused(400, {"response": {"status": 1, "errors": {"code": 7203, "message": "Extra parameters"}}})
-            return Reply(content=route.answer(request, *path_ids))
+                raise extra_parameters()
+            with self.as_shown() if route.operation == "READ" else self.writing():
+                return Reply(content=route.answer(request, *path_ids))
         except Refused as error:
             return error.reply
 
@@ -212,14 +214,14 @@ class Zoho(ZohoEndpoints):
         said = "API access blocked since threshold limit exceeded. Please try after some time"
         raise Refused(400, {"code": 7209, "message": said})
 
-    def _authorise(self, request: Request, scope: str) -> None:
+    def _authorise(self, request: Request, route: Route) -> None:
         header = request.headers.get("authorization", "")
         now = clock.monotonic()
         if not header.startswith("Zoho-oauthtoken "):
             raise Refused(400, {"response": {"status": 1, "errors": {"code": 7202, "message": "Invalid authtoken"}}})
         if not any(header == f"Zoho-oauthtoken {token}" and now < end for token, end in self._live):
             raise Refused(401, {"response": {"status": 1, "errors": {"code": 7213, "message": "Invalid token"}}})
-        if not self.scopes & {f"ZOHOPEOPLE.{scope}.{kind}" for kind in ("READ", "ALL")}:
+        if not self.scopes & {f"ZOHOPEOPLE.{route.scope}.{kind}" for kind in (route.operation, "ALL")}:
             raise Refused(401, {"response": {"status": 1, "errors": [{"code": 7218, "message": "Invalid scope"}]}})
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.vendor import Vendor
 from airflow_provider_lms.simulator.world import World
 from airflow_provider_lms.simulator.zoho_rows import ENTITIES, ZohoRows
-from airflow_provider_lms.simulator.zoho_world import Batch, Course, Learner, ZohoWorld
+from airflow_provider_lms.simulator.zoho_world import Batch, Course, Learner, ZohoWorld, zoho_id
 
 LMS, FORMS = "training", "forms"
 """The families of Zoho's scopes."""
@@ -33,12 +33,14 @@ class Route:
     :param answer: called with the request and the ids.
     :param parameters: the query parameters that it takes.
     :param scope: the family of scopes that it needs.
+    :param operation: the scope that it needs of this family.
     """
 
     path: str
     answer: Callable[..., dict[str, Any]]
     parameters: tuple[str, ...] = ("startIndex",)
     scope: str = LMS
+    operation: Literal["READ", "CREATE"] = "READ"
 
 
 class ZohoEndpoints(Vendor):
@@ -49,6 +51,8 @@ class ZohoEndpoints(Vendor):
 
     page_size = 25
     form_page_size = 200
+    learner_id_is_erecno = False
+    """Whether the record number of an employee is the id of the learner as well. Zoho does not document it."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -57,8 +61,12 @@ class ZohoEndpoints(Vendor):
     def show(self, world: World) -> None:
         with self._mutex:
             self.world = ZohoWorld(world)
-            self.rows = ZohoRows(self.world)
+            self.rows = ZohoRows(self.world, self.erecno)
             self.routes = [*self._course_routes(), *self._content_routes(), *self._account_routes()]
+
+    def erecno(self, learner: Learner) -> str:
+        """The record number of a learner as an employee."""
+        return learner.id if self.learner_id_is_erecno else zoho_id(20, learner.number)
 
     @property
     def courses(self) -> tuple[Course, ...]:
@@ -134,7 +142,7 @@ class ZohoEndpoints(Vendor):
             or state not in (None, "drafted", "published", "disabled")
             or order not in (None, "name", "-name")
         ):
-            raise _bad_value()
+            raise bad_value()
         text = (request.first("search") or "").casefold()
         found = [
             course
@@ -148,7 +156,7 @@ class ZohoEndpoints(Vendor):
     def _details(self, request: Request, course_id: str) -> dict[str, Any]:
         course, batch_id = self._course(course_id), request.first("batchId")
         if bool(batch_id) != bool(course.batches):
-            raise _bad_value()
+            raise bad_value()
         self._batch(course, batch_id)
         return {"code": "200", "course": self.rows.details(course), "message": "success"}
 
@@ -162,7 +170,8 @@ class ZohoEndpoints(Vendor):
         return self._page(request, "batchScheduler", self.rows.schedulers(self._course(course_id))) | {"code": "200"}
 
     def _batches(self, request: Request, course_id: str) -> dict[str, Any]:
-        rows = [batch.row() for batch in self._course(course_id).batches]
+        course = self._course(course_id)
+        rows = [batch.row() | {"learnersCount": len(self.world.learners(course, batch))} for batch in course.batches]
         return self._page(request, "batches", rows) | {"code": "200"}
 
     def _modules(self, request: Request, course_id: str, batch_id: str | None) -> dict[str, Any]:
@@ -215,7 +224,7 @@ class ZohoEndpoints(Vendor):
         course, learner = self._enrolled(course_id, batch_id, learner_id)
         kind = request.first("entityType")
         if kind is None or not re.fullmatch("[0-9]", kind):
-            raise _bad_value()
+            raise bad_value()
         rows = self.world.entities(course, learner, int(kind))
         return self._page(request, "learnerProgress", rows, learnerId=int(learner.id), entityType=int(kind))
 
@@ -225,7 +234,7 @@ class ZohoEndpoints(Vendor):
         course, learner = self._enrolled(course_id, batch_id, learner_id)
         kind = request.first("progressType")
         if kind not in (None, "0", "1"):
-            raise _bad_value()
+            raise bad_value()
         progress = self.world.course_progress(course, learner, only_mandatory=kind == "1")
         return self._page(request, "courseProgress", [progress])
 
@@ -249,7 +258,7 @@ class ZohoEndpoints(Vendor):
     def _trainers(self, request: Request) -> dict[str, Any]:
         status = request.first("employeeStatus") or "active"
         if status not in ("active", "inactive"):
-            raise _bad_value()
+            raise bad_value()
         return self._page(request, "trainers", self.rows.trainers(status)) | {"code": "200"}
 
     def _plans(self, request: Request) -> dict[str, Any]:
@@ -269,7 +278,7 @@ class ZohoEndpoints(Vendor):
             raise _not_found()
         size = _number(request, "Limit", 25)
         if not 25 <= size <= 100:
-            raise _bad_value()
+            raise bad_value()
         rows = self.rows.plan_courses(learner, plan)
         # Where a test has made pages smaller, these are smaller as well.
         return self._page(request, "courseProgress", rows, size=size * self.page_size // 25)
@@ -329,7 +338,7 @@ class ZohoEndpoints(Vendor):
 def _number(request: Request, name: str, default: int) -> int:
     given = request.first(name) or str(default)
     if not given.isdigit():
-        raise _bad_value()
+        raise bad_value()
     return int(given)
 
 
@@ -339,9 +348,15 @@ def _form_error(code: int, said: str) -> Refused:
     return Refused(200, {"response": content})
 
 
-def _bad_value() -> Refused:
+def bad_value() -> Refused:
+    """A parameter is missing or wrong."""
     return Refused(400, {"code": 400, "message": "Invalid parameter value/input parameter missing"})
 
 
 def _not_found() -> Refused:
     return Refused(404, {"code": 404, "message": "Not found"})
+
+
+def extra_parameters() -> Refused:
+    """A parameter is not honored."""
+    return Refused(400, {"response": {"status": 1, "errors": {"code": 7203, "message": "Extra parameters"}}})

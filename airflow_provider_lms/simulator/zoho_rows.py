@@ -6,7 +6,7 @@ request that creates the thing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from airflow_provider_lms.simulator.zoho_world import Course, Learner, ZohoWorld, zoho_id
@@ -76,10 +76,12 @@ class ZohoRows:
     """The rows of one world.
 
     :param world: what there is to read.
+    :param erecno: the record number of a learner, who is an employee.
     """
 
-    def __init__(self, world: ZohoWorld) -> None:
+    def __init__(self, world: ZohoWorld, erecno: Callable[[Learner], str]) -> None:
         self._world = world
+        self._erecno = erecno
 
     def entities(self, course: Course, segment: str, module_id: str | None = None) -> list[Row]:
         """The entities of a course, or of one of its modules. The first modules have two of a kind, and ten files."""
@@ -178,7 +180,7 @@ class ZohoRows:
 
     def employees(self) -> list[dict[str, list[Row]]]:
         """Each record under its id, and with its id, as the forms API has them."""
-        return [{_erecno(each): [self._employee(each)]} for each in self._world.everyone]
+        return [{self._erecno(each): [self._employee(each)]} for each in self._world.everyone]
 
     def _employee(self, learner: Learner) -> Row:
         person, manager = self._world.person(learner), self._world.everyone[0]
@@ -188,7 +190,7 @@ class ZohoRows:
             "FirstName": person.first_name,
             "LastName": person.last_name,
             "EmployeeID": str(1001 + learner.number),
-            "Zoho_ID": int(_erecno(learner)),
+            "Zoho_ID": int(self._erecno(learner)),
             "ZUID": str(810_000_000 + learner.number),
             "Employeestatus": "Active",
             "Employeestatus.type": 1,
@@ -201,18 +203,16 @@ class ZohoRows:
         }
         if learner is manager:
             return row
-        return row | {"Reporting_To.ID": _erecno(manager), "Reporting_To.MailID": self._world.person(manager).email}
+        return row | {
+            "Reporting_To.ID": self._erecno(manager),
+            "Reporting_To.MailID": self._world.person(manager).email,
+        }
 
     def _person(self, learner: Learner) -> Row:
         person = self._world.person(learner)
         return {
-            "erecno": _erecno(learner),
+            "erecno": self._erecno(learner),
             "displayName": person.first_name,
             "employeeId": str(1001 + learner.number),
             "emailId": person.email,
         }
-
-
-def _erecno(learner: Learner) -> str:
-    """Whether a learner's id is the one of the employee record is not documented. Here it is not."""
-    return zoho_id(20, learner.number)

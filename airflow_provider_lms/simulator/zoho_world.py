@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any
 
+from airflow_provider_lms import clock
 from airflow_provider_lms.simulator import world as worlds
 
 _SELF_PACED, _BLENDED = 1, 2
@@ -76,6 +78,24 @@ class Course:
         return {"courseId": int(self.id), "name": self.name, "type": self.type, "courseCode": f"C-{self.number}"}
 
 
+@dataclass
+class ZohoEnrollments:
+    """What has changed since a world began.
+
+    :param learners: by course and batch, where the learners are not those of the world any more. None is no batch.
+    :param began: the dates of enrollments made since then, by learner and course.
+    :param finished: learners and courses, by their ids, in which all entities are completed whatever chance says.
+    """
+
+    learners: dict[tuple[str, str | None], tuple[Learner, ...]]
+    began: dict[tuple[str, str], date]
+    finished: set[tuple[str, str]]
+
+    def copy(self) -> ZohoEnrollments:
+        """The same, which later changes leave as it is."""
+        return ZohoEnrollments(dict(self.learners), dict(self.began), set(self.finished))
+
+
 class ZohoWorld:
     """A world in Zoho's terms. Every second course is blended; its learners are in one of two batches.
 
@@ -84,10 +104,17 @@ class ZohoWorld:
 
     def __init__(self, world: worlds.World) -> None:
         self._world = world
-        self.finished: set[tuple[str, str]] = {
-            (zoho_id(3, learner), zoho_id(1, course)) for learner, course in world.finished
-        }
-        """Learners and courses, by their ids, in which all entities are completed whatever chance says."""
+        finished = {(zoho_id(3, learner), zoho_id(1, course)) for learner, course in world.finished}
+        self.enrollments = ZohoEnrollments({}, {}, finished)
+
+    @property
+    def finished(self) -> set[tuple[str, str]]:
+        """Learners and courses, by their ids, in which all entities are completed."""
+        return self.enrollments.finished
+
+    @finished.setter
+    def finished(self, finished: set[tuple[str, str]]) -> None:
+        self.enrollments.finished = finished
 
     @cached_property
     def courses(self) -> tuple[Course, ...]:
@@ -125,8 +152,38 @@ class ZohoWorld:
 
     def learners(self, course: Course, batch: Batch | None) -> Sequence[Learner]:
         """The learners of a self-paced course, or of a batch."""
+        changed = self.enrollments.learners.get((course.id, None if batch is None else batch.id))
+        if changed is not None:
+            return changed
         enrolled = self._some.get(course.number, self.everyone)
         return enrolled if batch is None else enrolled[course.batches.index(batch) :: len(course.batches)]
+
+    def batch_of(self, course: Course, learner: Learner) -> Batch | None:
+        """The batch that a learner is in; None if in none."""
+        return next((batch for batch in course.batches if learner in self.learners(course, batch)), None)
+
+    def enroll(self, course: Course, batch: Batch | None, learner: Learner) -> None:
+        """Enroll a learner who is not in the course. Nothing is completed in it."""
+        self._set_learners(course, batch, (*self.learners(course, batch), learner))
+        self.enrollments.began[learner.id, course.id] = clock.utcnow().date()
+        self.enrollments.finished.discard((learner.id, course.id))
+
+    def move(self, course: Course, batch: Batch, learner: Learner) -> None:
+        """Move a learner of a blended course to a batch."""
+        self._leave(course, self.batch_of(course, learner), learner)
+        self._set_learners(course, batch, (*self.learners(course, batch), learner))
+
+    def unenroll(self, course: Course, batch: Batch | None, learner: Learner) -> None:
+        """Take a learner out of a course or batch."""
+        self._leave(course, batch, learner)
+        self.enrollments.began.pop((learner.id, course.id), None)
+        self.enrollments.finished.discard((learner.id, course.id))
+
+    def _leave(self, course: Course, batch: Batch | None, learner: Learner) -> None:
+        self._set_learners(course, batch, tuple(each for each in self.learners(course, batch) if each != learner))
+
+    def _set_learners(self, course: Course, batch: Batch | None, learners: tuple[Learner, ...]) -> None:
+        self.enrollments.learners[course.id, None if batch is None else batch.id] = learners
 
     def modules(self, course: Course) -> list[dict[str, Any]]:
         """The modules of a course, or of each of its batches."""
@@ -162,7 +219,11 @@ class ZohoWorld:
         """A learner's progress in all entities of a type: one for each module of the course, of files ten."""
         chance = random.Random(f"{self._world.seed}/{course.id}/{learner.id}/{kind}")  # noqa: S311
         rows = [self._entity(chance, course, kind, position) for position in range(self.entity_count(kind))]
-        return [{**row, "status": "completed"} for row in rows] if (learner.id, course.id) in self.finished else rows
+        if (learner.id, course.id) in self.enrollments.finished:
+            return [{**row, "status": "completed"} for row in rows]
+        if (learner.id, course.id) in self.enrollments.began:
+            return [_not_started(row) for row in rows]
+        return rows
 
     def course_progress(self, course: Course, learner: Learner, *, only_mandatory: bool = False) -> dict[str, Any]:
         """What Zoho tells of a learner in a course.
@@ -173,15 +234,16 @@ class ZohoWorld:
         if only_mandatory:
             rows = [row for row in rows if row["isMandatory"]]
         done = sum(row["status"] == "completed" for row in rows)
-        batch = next((batch for batch in course.batches if learner in self.learners(course, batch)), None)
+        batch, began = self.batch_of(course, learner), self.enrollments.began.get((learner.id, course.id))
+        open_status = "notstarted" if began is not None and not done else "inprogress"
         progress = {
             "learnerId": int(learner.id),
             "courseId": int(course.id),
             "courseName": course.name,
             "courseType": course.type,
-            "enrolledDate": "05-01-2026",
+            "enrolledDate": "05-01-2026" if began is None else began.strftime("%d-%m-%Y"),
             "completionPercentage": 100 * done // len(rows),
-            "completionStatus": "completed" if done == len(rows) else "inprogress",
+            "completionStatus": "completed" if done == len(rows) else open_status,
             "completedEntitiesCount": done,
             "totalEntitiesCount": len(rows),
         }
@@ -202,6 +264,10 @@ class ZohoWorld:
             if chance.random() < 0.5:
                 row["maximumAttemptsAllowed"] = chance.choice((1, 3, "unlimited"))
         return row
+
+
+def _not_started(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "status": "notstarted"} | ({"userMark": None} if "userMark" in row else {})
 
 
 def zoho_id(kind: int, number: int) -> str:

@@ -39,6 +39,23 @@ def test_who_has_completed_it_is_told_as_json(lms: Simulator, steer: Steer) -> N
     }
 
 
+def test_chosen_learners_complete_a_course(lms: Simulator, steer: Steer) -> None:
+    course, chosen = lms.zoho.courses[0], [each.id for each in lms.zoho.world.everyone[3:5]]
+    shown = steer(f"complete {course.id} --learner {chosen[0]} --learner {chosen[1]} --json").out
+    assert json.loads(shown) == {"zoho_people": {"course_id": course.id, "learner_ids": chosen}}
+
+
+def test_a_request_fails_before_anything_is_done(lms: Simulator, steer: Steer) -> None:
+    steer("fail --status 503 --before --times 2 --lms ispring_learn")
+    call = Request(call="POST /users/terminate", query=(), headers={}, form={})
+    reply = lms.reply(call)
+    # Nobody looked at the missing token.
+    assert reply.status == 503
+    steer("fail --status 503 --lms zoho_people")
+    assert lms.reply(call).status == 503
+    assert lms.reply(call).status == 401
+
+
 def test_the_next_request_fails(lms: Simulator, steer: Steer, shell: Shell) -> None:
     assert steer("fail").out == "The next request will fail with 403.\n"
     assert shell("head courses --lms ispring_learn").code == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from airflow_provider_lms.simulator import Simulator, World
 from airflow_provider_lms.simulator.world import DONE
 from airflow_provider_lms.storage import read_records
 from airflow_provider_lms.testing import fake_clock
+from tests.simulator.ispring_requests import Api
 
 
 def steer(simulator: Simulator, control: str, **parameters: Any) -> Any:
@@ -72,6 +73,62 @@ def test_no_more_learners_complete_a_course_than_it_has(lms: Simulator) -> None:
     course = lms.zoho.courses[0].id
     assert len(steer(lms, "complete", course=course, learners=1_000)["zoho_people"]["learner_ids"]) == 40
     assert steer(lms, "complete", course=course)["zoho_people"]["learner_ids"] == []
+
+
+def test_chosen_learners_complete_a_course(lms: Simulator, client: ISpringLearnClient) -> None:
+    course = lms.ispring.courses[0]
+    chosen = [lms.ispring.enroll(user, course) and user.id for user in lms.ispring.users[20:22]]
+    result = steer(lms, "complete", course=course.title, learner_ids=chosen)
+    assert result == {"ispring_learn": {"course_id": course.id, "learner_ids": chosen}}
+    assert set(chosen) <= completed(client, course.id)
+    assert steer(lms, "complete", course=course.id, learner_ids=chosen)["ispring_learn"]["learner_ids"] == []
+
+
+def test_each_lms_takes_the_learners_that_it_knows(lms: Simulator) -> None:
+    course, learner = lms.zoho.courses[0], lms.zoho.world.everyone[5].id
+    result = steer(lms, "complete", course=course.name, learner_ids=[learner])
+    assert result == {"zoho_people": {"course_id": course.id, "learner_ids": [learner]}}
+    assert [state.completed for state in lms.zoho.course_states()] == [1, 0, 0]
+
+
+def test_nobody_completes_a_course_if_one_is_not_in_it(lms: Simulator) -> None:
+    course, (learner, other) = lms.zoho.courses[0], lms.zoho.world.everyone[:2]
+    lms.zoho.world.unenroll(course, None, other)
+    message = f"learner_ids: not active learners of the course: {other.id}."
+    assert refusal(lms, "complete", course=course.id, learner_ids=[learner.id, other.id]) == (400, message)
+    assert lms.zoho.course_states()[0].completed == 0
+    blocked = lms.ispring.users[-1].id
+    message = f"learner_ids: not active learners of the course: {blocked}."
+    assert refusal(lms, "complete", course=lms.ispring.courses[0].id, learner_ids=[blocked]) == (400, message)
+
+
+@pytest.mark.parametrize(("before", "users"), [(False, 41), (True, 40)])
+def test_a_failure_comes_after_or_before_a_write(before: bool, users: int, lms: Simulator) -> None:
+    steer(lms, "fail", status=503, call="POST /user", before=before)
+    fields = {"login": "hana", "email": "hana@example.com"}
+    body = {"departmentId": lms.world.departments[0].id, "fields": fields}
+    assert Api(lms).post("/user", body).status_code == 503
+    assert len(lms.ispring.users) == users
+
+
+def test_a_year_in_small_steps(lms: Simulator) -> None:
+    api, (user, leaver), course = Api(lms), lms.ispring.users[:2], lms.ispring.courses[0]
+    began = clock.utcnow()
+    lms.ispring.unenroll(user, course)
+    body = {"courseIds": [course.id], "learnerIds": [user.id], "dueDateType": "due_period", "duePeriod": 24 * 200}
+    api.post("/enrollment", body | {"accessDate": (began + timedelta(days=100)).isoformat()})
+    leaves = (began + timedelta(days=150)).date().isoformat()
+    api.post(f"/user/{leaver.id}/scheduled_termination", {"date": leaves})
+    seen = []
+    for _ in range(53):
+        lms.controls.move_clock(7 * 86_400)
+        (row,) = [each for each in lms.ispring.results() if (each.user.id, each.course) == (user.id, course)]
+        seen.append((row.overdue, lms.ispring.users[1].status))
+    # Week 22 begins after 154 days, week 43 after 301.
+    assert seen == [(False, 1)] * 21 + [(False, 5)] * 21 + [(True, 5)] * 11
+    assert lms.ispring.complete(course.id, 1, [user.id]) == [user.id]
+    last = [each for each in Api(lms).results(user.id) if each["courseId"] == course.id]
+    assert [each["completionDate"][:10] for each in last] == [(began + timedelta(days=371)).date().isoformat()]
 
 
 def test_an_unknown_course_is_refused(lms: Simulator) -> None:
