@@ -43,10 +43,11 @@ class Recorder:
         self.tokens = 0
 
     def __call__(self, talk: Talk) -> None:
-        head, _, body = talk.head.partition(b"\r\n\r\n")
+        head, _, begun = talk.head.partition(b"\r\n\r\n")
+        body = bytearray(begun)  # bytes would be copied anew for each piece of a large body
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         while length and len(body) < int(length[1]):
-            received = talk.sock.recv(65_536)
+            received = talk.sock.recv(1_048_576)
             if not received:
                 return
             body += received
@@ -56,7 +57,7 @@ class Recorder:
             reply(200, f'{{"access_token":"token-{self.tokens}","expires_in":3600}}')(talk)
             return
         token = re.search(rb"(?i)\r\nauthorization: *(.*)", head)
-        self.requests.append(Recorded(method, target, token[1].decode().strip() if token else "", body))
+        self.requests.append(Recorded(method, target, token[1].decode().strip() if token else "", bytes(body)))
         self.answers[min(len(self.requests), len(self.answers)) - 1](talk)
 
     @property

@@ -33,7 +33,7 @@ from tests.lms.raw_server import RawServer, Talk
 from tests.lms.recorder import Answer, Recorder, closed, nothing, reply, reset, truncated
 
 DONE = reply(200, '{"done": true}')
-LARGE = {"text": "x" * 30_000_000}
+LARGE: dict[str, str] = {"text": "x" * 30_000_000}
 """More than the buffers of both ends hold, so that a server that reads only the head gets half a request."""
 SECRETS = ("abc-token", "token-1", "ada@example.com", "learner-17", "s3cret")
 
@@ -320,7 +320,7 @@ def test_a_server_that_takes_only_half_a_request_in_time_has_not_done_it(
 ) -> None:
     server = Recorder(DONE)
     with RawServer(HalfRead(1, server, nothing)) as raw:
-        change(connect(raw.url, timeout=2.0), LARGE)
+        change(connect(raw.url, timeout=3.0), LARGE)
     assert server.only
     assert len(clock.naps) == 1
 
