@@ -55,6 +55,8 @@ class Reason(StrEnum):
     """The account is inactive or terminated."""
     SELF_ENROLLED = "self_enrolled"
     """The person chose the course in the catalog, so that the enrollment is not ours to remove."""
+    IN_ANOTHER_BATCH = "in_another_batch"
+    """The person is in another batch of the course."""
     NOT_OVER = "not_over"
     """A new enrollment is due, but the person has not finished the one before."""
     NOT_YET = "not_yet"

@@ -100,7 +100,8 @@ class _Planner:
         self._wanted = wanted
         self._options = options
         self._employees = [*records(client.employees())]
-        self._learners = learners_of(client, {each.place for each in wanted if each.course_id})
+        self._places = {each.place for each in wanted if each.course_id}
+        self._learners = learners_of(client, self._places | {*self._other_batches()})
         self._changes: list[Change] = []
         self._unchanged = 0
 
@@ -115,6 +116,8 @@ class _Planner:
                 self._skip(row, employee, Reason.LACKS_VALUES)
             elif learner_id in self._learners[row.place]:
                 self._unchanged += 1
+            elif any(learner_id in found for place, found in self._learners.items() if place[0] == row.course_id):
+                self._skip(row, employee, Reason.IN_ANOTHER_BATCH)
             else:
                 self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
         if options.removals == "unenroll":
@@ -139,6 +142,11 @@ class _Planner:
             if strangers
             else [],
         )
+
+    def _other_batches(self) -> Iterator[Place]:
+        """All batches of the blended courses: whoever is in one of them must not be enrolled in a second."""
+        for course_id in sorted({course_id for course_id, batch_id in self._places if batch_id is not None}):
+            yield from ((course_id, each.batch_id) for each in records(self._client.batches(course_id)))
 
     def _strangers(self) -> int:
         """How many learners are no employees.
@@ -184,8 +192,8 @@ class _Planner:
     def _unenroll(self, wanted: set[tuple[str, Place]]) -> None:
         for employee in self._employees:
             learner_id = self._learner_id(employee)
-            for place, learners in self._learners.items():
-                if learner_id in learners and self._is_managed(employee) and (employee.erecno, place) not in wanted:
+            for place in sorted(self._places, key=lambda each: (each[0], each[1] or "")):
+                if learner_id in self._learners[place] and self._is_managed(employee) and (employee.erecno, place) not in wanted:
                     self._add(Action.UNENROLL, None, employee, place, learner_id or "")
 
     def _is_managed(self, employee: Employee) -> bool:
