@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict, Unpack
 
 import msgspec
 
@@ -125,30 +125,34 @@ class AppliedChange(Change, kw_only=True):
     detail: Annotated[str | None, about("Why, as the LMS or this package says it.")] = None
 
 
+class Subject(TypedDict, total=False):
+    """Whom and what a change is about: see the fields of :class:`Change`."""
+
+    person: str | None
+    person_id: str | None
+    course_id: str | None
+    batch_id: str | None
+
+
 def change(
     action: Action,
     *,
-    person: str | None = None,
-    person_id: str | None = None,
-    course_id: str | None = None,
-    batch_id: str | None = None,
     old: Mapping[str, Any] | None = None,
     new: Mapping[str, Any] | None = None,
     reason: Reason | None = None,
     row: int | None = None,
+    **subject: Unpack[Subject],
 ) -> Change:
     """A change with an id that is the same whenever the same is planned.
 
     :param row: the number of the desired row, for what is skipped: several rows may be skipped for the same reason.
     """
-    subject = [action, person_id or person, course_id, batch_id, reason, row]
+    whom = subject.get("person_id") or subject.get("person")
+    identity = [action, whom, subject.get("course_id"), subject.get("batch_id"), reason, row]
     return Change(
-        change_id=hashlib.sha256(_encode(subject)).hexdigest()[:24],
+        change_id=hashlib.sha256(_encode(identity)).hexdigest()[:24],
         action=action,
-        person=person,
-        person_id=person_id,
-        course_id=course_id,
-        batch_id=batch_id,
+        **subject,
         old=None if old is None else as_json(old),
         new=None if new is None else as_json(new),
         reason=reason,

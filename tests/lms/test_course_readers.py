@@ -216,7 +216,7 @@ def test_an_id_that_the_lms_rejects_is_missing(
 
 
 def test_an_id_that_the_lms_rejects_is_searched_for_now_and_then_and_found_once_it_is_known(
-    lms: Simulator, client: ISpringLearnClient, monkeypatch: pytest.MonkeyPatch
+    lms: Simulator, client: ISpringLearnClient
 ) -> None:
     course, users = lms.ispring.courses[0], lms.ispring.users[:8]
     late = users[3]
@@ -224,15 +224,15 @@ def test_an_id_that_the_lms_rejects_is_searched_for_now_and_then_and_found_once_
     reader = ISpringCourseReader(client, ISpringCourseQuery(course_id=course.id))
     rounds = [len(sent(lms, lambda: run_flow(reader.read_flow(wanted.learner_ids))))]
     assert rounds == [1]
-    monkeypatch.setattr(type(lms.ispring), "users", tuple(user for user in lms.ispring.users if user != late))
     lms.ispring.unenroll(late, course)
+    del lms.ispring.state.users[late.id]
     evaluations: list[Evaluation] = []
 
     rounds += [len(sent(lms, lambda: evaluations.append(read(reader, wanted)))) for _ in range(9)]
     assert [evaluation.missing for evaluation in evaluations] == [[late.id]] * 9
     assert rounds[1] > 5
     assert set(rounds[2:]) == {1}, "nobody is left to look for among the blocked accounts"
-    monkeypatch.undo()
+    lms.ispring.state.add_user(late)
     lms.ispring.enroll(late, course)
     assert read(reader, wanted).missing == []
 

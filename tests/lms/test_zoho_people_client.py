@@ -65,7 +65,7 @@ def test_the_vendors_sample_yields_its_two_records_and_what_they_were_asked_for(
 ) -> None:
     course, batch, learner = "100002000000039001", "100002000000041383", "100002000000041342"
     call = f"GET /api/v1/courses/{course}/batches/{batch}/learners/{learner}/progress"
-    lms.zoho.fail(call, lambda _, reply: faults.status(200)(_, faults.body(SAMPLE)(_, reply)))
+    lms.zoho.fail(call, lambda _, reply: faults.body(SAMPLE)(_, faults.status(200)(_, reply)))
 
     pages = list(zoho.entity_progress(course, learner, 0, batch_id=batch))
 
@@ -140,7 +140,7 @@ def test_the_vendors_sample_of_a_batch(lms: Simulator, zoho: ZohoPeopleClient) -
     page = {"batches": [row], "code": "200", "hasMoreRecords": False}
     lms.zoho.fail(
         f"GET /api/v1/courses/{course}/batches",
-        lambda _, reply: faults.status(200)(_, faults.body(msgspec.json.encode(page))(_, reply)),
+        lambda _, reply: faults.body(msgspec.json.encode(page))(_, faults.status(200)(_, reply)),
     )
     (batch,) = (record for page in zoho.batches(course) for record in page.records)
     assert batch.extra == {}

@@ -206,6 +206,14 @@ def test_a_refusal_is_reported_and_the_others_are_done(lms: Simulator, runs: Run
     assert [dict(by_number(lms)[n].profile)["JOB_TITLE"] for n in "34"] == ["Cook", "Chef"]
 
 
+def test_an_update_names_login_and_e_mail_address_as_the_vendor_wants_it(lms: Simulator, runs: Runs) -> None:
+    user = by_number(lms)["3"]
+    runs.apply(runs.plan([row(3, title="Chef")]))
+    (request,) = [each for each in lms.ispring.requests if each.call == f"POST /user/{user.id}"]
+    fields = json.loads(request.body)["fields"]
+    assert fields == {"LOGIN": user.login, "EMAIL": user.email, "JOB_TITLE": "Chef"}
+
+
 def test_people_are_changed_in_few_requests(lms: Simulator, runs: Runs) -> None:
     target = lms.ispring.world.departments[4]
     numbers = [n for n, user in by_number(lms).items() if user.department_id != target.id and user.status == ACTIVE]

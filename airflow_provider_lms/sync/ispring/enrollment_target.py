@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.parameters import parse_datetime
+from airflow_provider_lms.sync.batches import in_batches
 from airflow_provider_lms.sync.changes import Action, Change
 from airflow_provider_lms.sync.ispring.enrollments import day_of, enrollments_of, is_before, latest, same_day
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.sync.ispring.enrollments import DueDate
-
-MOST_AT_ONCE = 50
-"""How many people one request is for. The LMS names no limit."""
-_ONE_BY_ONE = (Action.UPDATE, Action.REENROLL)
 
 
 class EnrollmentTarget:
@@ -32,13 +28,13 @@ class EnrollmentTarget:
 
     def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """What the same request says to several people of a course goes into one request."""
-        groups: dict[tuple[str, ...], list[Change]] = defaultdict(list)
-        for each in changes:
-            same = "" if each.action == Action.UNENROLL else each.new or ""
-            groups[each.action, each.course_id or "", same].append(each)
-        for (action, *_), group in groups.items():
-            size = 1 if action in _ONE_BY_ONE else MOST_AT_ONCE
-            yield from (group[begin : begin + size] for begin in range(0, len(group), size))
+
+        def request(change: Change) -> tuple[str | None, ...]:
+            if change.action in (Action.UPDATE, Action.REENROLL):
+                return (change.change_id,)
+            return change.action, change.course_id, None if change.action == Action.UNENROLL else change.new
+
+        return in_batches(changes, request)
 
     def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
         courses = sorted({each.course_id or "" for each in changes})

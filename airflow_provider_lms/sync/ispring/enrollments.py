@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.course.progress import LearnerProgress, State
 from airflow_provider_lms.lms.ispring.course import STATUSES
-from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.builder import PlanBuilder
+from airflow_provider_lms.sync.changes import Action, Reason, Subject
 from airflow_provider_lms.sync.desired import as_day, as_text
 from airflow_provider_lms.sync.ispring.accounts import ACTIVE, Accounts, Manage
-from airflow_provider_lms.sync.plan import Plan, in_order
 from airflow_provider_lms.sync.reading import records
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.people import Enrollment, User
     from airflow_provider_lms.sync.limits import Limits
+    from airflow_provider_lms.sync.plan import Plan
 
 COLUMNS = ("person", "course_id", "due_date", "access_date", "enrolled_since")
 """What a desired row may say, by our names."""
@@ -87,8 +88,7 @@ class _Planner:
             | {*(() if options.manage is None else options.manage.course_ids)}
         )
         self._enrollments = enrollments_of(client, self._courses)
-        self._changes: list[Change] = []
-        self._unchanged = 0
+        self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
         pairs = [*self._pairs()]
@@ -103,7 +103,7 @@ class _Planner:
             elif row.due_date is not None and not same_day(found.due_date, row.due_date):
                 self._move_due_date(user, row, found)
             else:
-                self._unchanged += 1
+                self._plan.unchanged += 1
         if self._options.removals == "unenroll":
             self._unenroll({(user.user_id, row.course_id) for user, row in pairs})
         options = self._options
@@ -112,18 +112,8 @@ class _Planner:
             "manage": options.manage and options.manage.as_settings(),
             "removals": options.removals,
             "due": options.due,
-            "max_changes": options.limits.max_changes,
-            "max_removals": options.limits.max_removals,
         }
-        return Plan(
-            kind="enrollments",
-            account=self._client.asset_root or "",
-            planned_at=clock.utcnow(),
-            settings=settings,
-            changes=in_order(self._changes),
-            unchanged=self._unchanged,
-            refusals=options.limits.exceeded(self._changes, len(self._accounts.managed)),
-        )
+        return self._plan.plan(self._client.asset_root, settings, options.limits, len(self._accounts.managed))
 
     def _pairs(self) -> Iterator[tuple[User, _Wanted]]:
         """The rows that name one person in scope, each once."""
@@ -204,38 +194,20 @@ class _Planner:
                 if not found or (user.user_id, course_id) in wanted:
                     continue
                 ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
+                subject: Subject = {"person_id": user.user_id, "course_id": course_id}
                 if not ours:
-                    self._changes.append(
-                        change(Action.SKIP, person_id=user.user_id, course_id=course_id, reason=Reason.SELF_ENROLLED)
-                    )
+                    self._plan.skip(Reason.SELF_ENROLLED, **subject)
                     continue
-                ids = sorted(each.enrollment_id for each in ours)
-                self._changes.append(
-                    change(
-                        Action.UNENROLL,
-                        person_id=user.user_id,
-                        course_id=course_id,
-                        old={"enrollment_ids": sorted(each.enrollment_id for each in found)},
-                        new={"removed": ids},
-                    )
-                )
+                old = {"enrollment_ids": sorted(each.enrollment_id for each in found)}
+                new = {"removed": sorted(each.enrollment_id for each in ours)}
+                self._plan.add(Action.UNENROLL, old, new, **subject)
 
     def _add(self, action: Action, user: User, row: _Wanted, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        self._changes.append(
-            change(action, person=row.person, person_id=user.user_id, course_id=row.course_id, old=old, new=new)
-        )
+        self._plan.add(action, old, new, person=row.person, person_id=user.user_id, course_id=row.course_id)
 
     def _skip(self, row: _Wanted, user: User | None, reason: Reason | None) -> None:
-        self._changes.append(
-            change(
-                Action.SKIP,
-                person=row.person,
-                person_id=None if user is None else user.user_id,
-                course_id=row.course_id,
-                reason=reason,
-                row=row.number,
-            )
-        )
+        person_id = None if user is None else user.user_id
+        self._plan.skip(reason, row.number, person=row.person, person_id=person_id, course_id=row.course_id)
 
 
 def enrollments_of(

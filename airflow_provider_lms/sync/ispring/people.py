@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from airflow_provider_lms import clock
-from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.builder import PlanBuilder
+from airflow_provider_lms.sync.changes import Action, Reason
 from airflow_provider_lms.sync.desired import as_bool, as_text
 from airflow_provider_lms.sync.ispring.accounts import (
     ACTIVE,
@@ -19,13 +19,13 @@ from airflow_provider_lms.sync.ispring.accounts import (
     manager_of,
     profile,
 )
-from airflow_provider_lms.sync.plan import Plan, in_order
 from airflow_provider_lms.sync.reading import records
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.people import User
     from airflow_provider_lms.sync.limits import Limits
+    from airflow_provider_lms.sync.plan import Plan
 
 COLUMNS = ("person", "login", "email", "department", "manager", "active")
 """What a desired row may say, by our names, beside profile fields."""
@@ -34,6 +34,8 @@ MANAGED = ("department_ids", "group_ids")
 
 Removals: TypeAlias = Literal["never", "deactivate"]
 
+NAMED_IN_UPDATES = ("LOGIN", "EMAIL")
+"""Profile fields that the OpenAPI document requires in each update. Whether the LMS insists is not known."""
 _INACTIVE = 3
 _ADMINISTRATORS = ("administrator", "owner")
 _NEEDED = ("login", "email", "department_id")
@@ -92,34 +94,24 @@ class _Planner:
         self._people = self._accounts.by(options.match_by)
         self._departments = departments_by_key(records(client.departments()))
         self._taken = {name: self._accounts.by(name) for name in ("login", "email")}
-        self._changes: list[Change] = []
-        self._unchanged = 0
+        self._plan = PlanBuilder("people")
 
     def plan(self) -> Plan:
         seen: set[str] = set()
         for row in self._wanted:
-            before = len(self._changes)
+            before = len(self._plan)
             self._plan_row(row, seen)
-            self._unchanged += len(self._changes) == before
+            self._plan.unchanged += len(self._plan) == before
         options = self._options
         if options.removals == "deactivate" and options.manage is not None:
             self._deactivate_others(seen)
-        return Plan(
-            kind="people",
-            account=self._client.asset_root or "",
-            planned_at=clock.utcnow(),
-            settings={
-                "match_by": options.match_by,
-                "manage": options.manage and options.manage.as_settings(),
-                "removals": options.removals,
-                "create": options.create,
-                "max_changes": options.limits.max_changes,
-                "max_removals": options.limits.max_removals,
-            },
-            changes=in_order(self._changes),
-            unchanged=self._unchanged,
-            refusals=options.limits.exceeded(self._changes, len(self._accounts.managed)),
-        )
+        settings = {
+            "match_by": options.match_by,
+            "manage": options.manage and options.manage.as_settings(),
+            "removals": options.removals,
+            "create": options.create,
+        }
+        return self._plan.plan(self._client.asset_root, settings, options.limits, len(self._accounts.managed))
 
     def _plan_row(self, row: _Wanted, seen: set[str]) -> None:
         """Plan what one row asks for.
@@ -187,7 +179,9 @@ class _Planner:
         found = profile(user)
         new = {name: value for name, value in row.fields.items() if not is_same(name, found.get(name), value)}
         if new:
-            self._add(Action.UPDATE, row, user, {name: found.get(name) for name in new}, new)
+            # The request must name login and e-mail address as well, so they must not change in between.
+            old = {name: found.get(name) for name in (*NAMED_IN_UPDATES, *new)}
+            self._add(Action.UPDATE, row, user, old, new)
 
     def _set_manager(self, row: _Wanted, user: User) -> None:
         if row.manager is None:
@@ -214,22 +208,12 @@ class _Planner:
     def _add(
         self, action: Action, row: _Wanted | None, user: User | None, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
-        self._changes.append(
-            change(
-                action, person=row and row.person, person_id=None if user is None else user.user_id, old=old, new=new
-            )
-        )
+        person_id = None if user is None else user.user_id
+        self._plan.add(action, old, new, person=row and row.person, person_id=person_id)
 
     def _skip(self, row: _Wanted | None, user: User | None, reason: Reason | None) -> None:
-        self._changes.append(
-            change(
-                Action.SKIP,
-                person=row and row.person,
-                person_id=None if user is None else user.user_id,
-                reason=reason,
-                row=row and row.number,
-            )
-        )
+        person_id = None if user is None else user.user_id
+        self._plan.skip(reason, row and row.number, person=row and row.person, person_id=person_id)
 
 
 def columns_for(columns: object) -> Iterator[str]:

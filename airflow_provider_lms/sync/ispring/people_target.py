@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_lms.sync.batches import in_batches
 from airflow_provider_lms.sync.changes import Action, Change
 from airflow_provider_lms.sync.ispring.accounts import is_same, manager_of, profile
+from airflow_provider_lms.sync.ispring.people import NAMED_IN_UPDATES
 from airflow_provider_lms.sync.reading import records
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.ispring import ISpringLearnClient
     from airflow_provider_lms.lms.ispring.listings.people import User
 
-MOST_AT_ONCE = 50
-"""How many people one request is for. The LMS names no limit."""
 _TOGETHER = (Action.ACTIVATE, Action.MOVE, Action.DEACTIVATE)
 
 
@@ -32,11 +31,7 @@ class PeopleTarget:
 
     def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """What the same request says to several people goes into one request."""
-        groups: dict[tuple[str, str], list[Change]] = defaultdict(list)
-        for each in changes:
-            groups[each.action, (each.new or "") if each.action in _TOGETHER else each.change_id].append(each)
-        for group in groups.values():
-            yield from (group[begin : begin + MOST_AT_ONCE] for begin in range(0, len(group), MOST_AT_ONCE))
+        return in_batches(changes, lambda each: (each.action, each.new if each.action in _TOGETHER else each.change_id))
 
     def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
         ids = sorted({each.person_id for each in changes if each.person_id})
@@ -70,7 +65,8 @@ class PeopleTarget:
         elif first.action == Action.SET_MANAGER:
             client.set_supervisor(ids[0], new["manager_id"])
         else:
-            client.update_user(ids[0], fields=new)
+            named = {name: value for name in NAMED_IN_UPDATES if (value := first.old_values.get(name)) is not None}
+            client.update_user(ids[0], fields={**named, **new})
 
     def _new_user(self, new: Mapping[str, Any]) -> Mapping[str, Any]:
         """How things stand for a new user: whoever has the login or the e-mail address."""

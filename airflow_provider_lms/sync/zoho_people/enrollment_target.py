@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_lms.sync.batches import in_batches
 from airflow_provider_lms.sync.changes import Action, Change
 from airflow_provider_lms.sync.zoho_people.enrollments import Place, learners_of
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
-
-MOST_AT_ONCE = 50
-"""How many people one request is for. Zoho names no limit."""
 
 
 class ZohoEnrollmentTarget:
@@ -29,11 +26,7 @@ class ZohoEnrollmentTarget:
 
     def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """Those of a course or batch go into one request."""
-        groups: dict[tuple[str, Place], list[Change]] = defaultdict(list)
-        for each in changes:
-            groups[each.action, _place(each)].append(each)
-        for group in groups.values():
-            yield from (group[begin : begin + MOST_AT_ONCE] for begin in range(0, len(group), MOST_AT_ONCE))
+        return in_batches(changes, lambda each: (each.action, _place(each)))
 
     def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
         learners = learners_of(self._client, {_place(each) for each in changes})

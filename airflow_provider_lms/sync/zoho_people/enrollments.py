@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from airflow_provider_lms import clock
 from airflow_provider_lms.lms.parameters import parse_ids
-from airflow_provider_lms.sync.changes import Action, Change, Reason, change
+from airflow_provider_lms.sync.builder import PlanBuilder
+from airflow_provider_lms.sync.changes import Action, Reason
 from airflow_provider_lms.sync.desired import as_text
 from airflow_provider_lms.sync.matching import Matching
-from airflow_provider_lms.sync.plan import Plan, PlanRefused, in_order
+from airflow_provider_lms.sync.plan import PlanRefused
 from airflow_provider_lms.sync.reading import records
 
 if TYPE_CHECKING:
     from airflow_provider_lms.lms.zoho_people import ZohoPeopleClient
     from airflow_provider_lms.lms.zoho_people.listings.account import Employee
     from airflow_provider_lms.sync.limits import Limits
+    from airflow_provider_lms.sync.plan import Plan
 
 COLUMNS = ("person", "course_id", "batch_id")
 """What a desired row may say, by our names."""
@@ -102,8 +103,7 @@ class _Planner:
         self._employees = [*records(client.employees())]
         self._places = {each.place for each in wanted if each.course_id}
         self._learners = learners_of(client, self._places | {*self._other_batches()})
-        self._changes: list[Change] = []
-        self._unchanged = 0
+        self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
         options = self._options
@@ -115,33 +115,23 @@ class _Planner:
             if learner_id is None:
                 self._skip(row, employee, Reason.LACKS_VALUES)
             elif learner_id in self._learners[row.place]:
-                self._unchanged += 1
+                self._plan.unchanged += 1
             elif any(learner_id in found for place, found in self._learners.items() if place[0] == row.course_id):
                 self._skip(row, employee, Reason.IN_ANOTHER_BATCH)
             else:
                 self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
         if options.removals == "unenroll":
             self._unenroll(wanted)
+        if strangers:
+            self._plan.notes.append(f"{strangers:,} learners of these courses are no employees. They are left alone.")
         managed = sum(self._is_managed(each) for each in self._employees)
-        return Plan(
-            kind="enrollments",
-            account=self._client.asset_root or "",
-            planned_at=clock.utcnow(),
-            settings={
-                "match_by": options.match_by,
-                "learner_id_is": options.learner_id_is,
-                "manage": options.department_ids and {"department_ids": [*options.department_ids]},
-                "removals": options.removals,
-                "max_changes": options.limits.max_changes,
-                "max_removals": options.limits.max_removals,
-            },
-            changes=in_order(self._changes),
-            unchanged=self._unchanged,
-            refusals=options.limits.exceeded(self._changes, managed),
-            notes=[f"{strangers:,} learners of these courses are no employees, and are left alone."]
-            if strangers
-            else [],
-        )
+        settings = {
+            "match_by": options.match_by,
+            "learner_id_is": options.learner_id_is,
+            "manage": options.department_ids and {"department_ids": [*options.department_ids]},
+            "removals": options.removals,
+        }
+        return self._plan.plan(self._client.asset_root, settings, options.limits, managed)
 
     def _other_batches(self) -> Iterator[Place]:
         """All batches of the blended courses: whoever is in one of them must not be enrolled in a second."""
@@ -193,7 +183,11 @@ class _Planner:
         for employee in self._employees:
             learner_id = self._learner_id(employee)
             for place in sorted(self._places, key=lambda each: (each[0], each[1] or "")):
-                if learner_id in self._learners[place] and self._is_managed(employee) and (employee.erecno, place) not in wanted:
+                if (
+                    learner_id in self._learners[place]
+                    and self._is_managed(employee)
+                    and (employee.erecno, place) not in wanted
+                ):
                     self._add(Action.UNENROLL, None, employee, place, learner_id or "")
 
     def _is_managed(self, employee: Employee) -> bool:
@@ -206,29 +200,24 @@ class _Planner:
 
     def _add(self, action: Action, person: str | None, employee: Employee, place: Place, learner_id: str) -> None:
         is_enrolled = action == Action.UNENROLL
-        self._changes.append(
-            change(
-                action,
-                person=person,
-                person_id=employee.erecno,
-                course_id=place[0],
-                batch_id=place[1],
-                old={"enrolled": is_enrolled, "learner_id": learner_id},
-                new={"enrolled": not is_enrolled},
-            )
+        self._plan.add(
+            action,
+            {"enrolled": is_enrolled, "learner_id": learner_id},
+            {"enrolled": not is_enrolled},
+            person=person,
+            person_id=employee.erecno,
+            course_id=place[0],
+            batch_id=place[1],
         )
 
     def _skip(self, row: _Wanted, employee: Employee | None, reason: Reason | None) -> None:
-        self._changes.append(
-            change(
-                Action.SKIP,
-                person=row.person,
-                person_id=None if employee is None else employee.erecno,
-                course_id=row.course_id,
-                batch_id=row.batch_id,
-                reason=reason,
-                row=row.number,
-            )
+        self._plan.skip(
+            reason,
+            row.number,
+            person=row.person,
+            person_id=None if employee is None else employee.erecno,
+            course_id=row.course_id,
+            batch_id=row.batch_id,
         )
 
 
