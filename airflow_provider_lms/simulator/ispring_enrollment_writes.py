@@ -25,12 +25,12 @@ class _Dates:
 def enroll(account: ISpringAccount, body: bodies.NewEnrollment) -> None:
     dates = _dates(account, body)
     courses, users = _courses(account, map(str, body.course_ids)), users_of(account, map(str, body.learner_ids))
-    pairs = [(user, course) for course in courses for user in users]
-    enrolled = [pair for pair in pairs if account.state.enrollments_of(pair[0].id, pair[1].id)]
-    if enrolled and account.enroll_again == "refused":
+    known = {(row.user.id, row.course.id) for row in account.results()}
+    pairs = [(user, course, (user.id, course.id) in known) for course in courses for user in users]
+    if account.enroll_again == "refused" and any(is_enrolled for _, _, is_enrolled in pairs):
         raise Refused(400, "A learner is already enrolled")
-    for user, course in pairs:
-        if account.enroll_again == "second" or (user, course) not in enrolled:
+    for user, course, is_enrolled in pairs:
+        if account.enroll_again == "second" or not is_enrolled:
             _add(account, user, course, dates)
 
 

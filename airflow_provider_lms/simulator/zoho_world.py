@@ -166,7 +166,6 @@ class ZohoWorld:
         """Enroll a learner who is not in the course. Nothing is completed in it."""
         self._set_learners(course, batch, (*self.learners(course, batch), learner))
         self.enrollments.began[learner.id, course.id] = clock.utcnow().date()
-        self.enrollments.finished.discard((learner.id, course.id))
 
     def move(self, course: Course, batch: Batch, learner: Learner) -> None:
         """Move a learner of a blended course to a batch."""
@@ -176,7 +175,6 @@ class ZohoWorld:
     def unenroll(self, course: Course, batch: Batch | None, learner: Learner) -> None:
         """Take a learner out of a course or batch."""
         self._leave(course, batch, learner)
-        self.enrollments.began.pop((learner.id, course.id), None)
         self.enrollments.finished.discard((learner.id, course.id))
 
     def _leave(self, course: Course, batch: Batch | None, learner: Learner) -> None:

@@ -284,6 +284,14 @@ def test_what_is_scheduled_happens_when_its_day_begins(
     assert {row.user.status for row in lms.ispring.results() if row.user.id == user.id} == {status}
 
 
+def test_a_schedule_is_carried_out_once(clock: FakeClock, lms: Simulator, api: Api) -> None:
+    user = lms.ispring.users[1]
+    api.post(f"/user/{user.id}/scheduled_deactivation", {"date": "2026-03-01"})
+    assert api.user(user.id)["status"] == BLOCKED
+    api.post("/users/activate", {"userIds": [user.id]})
+    assert api.user(user.id)["status"] == ACTIVE
+
+
 def test_the_day_begins_in_the_accounts_zone(clock: FakeClock, lms: Simulator, api: Api) -> None:
     lms.ispring.time_zone = timezone(timedelta(hours=13))
     user = lms.ispring.users[1]

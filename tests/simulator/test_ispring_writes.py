@@ -191,6 +191,23 @@ def test_a_body_that_cannot_be_read_is_refused(given: dict[str, Any], api: Api) 
     assert requests.post(f"{api.url}/enrollment", headers=headers, timeout=10, **given).status_code == 400
 
 
+def test_a_field_that_is_null_is_refused(api: Api, user: User, course: Course) -> None:
+    assert api.post("/enrollment", enrollment(user, course, dueDate=None)).status_code == 400
+    assert api.enrollments(user.id) == []
+
+
+def test_the_enrollments_of_the_world_stay_as_they_are_until_its_clock_is_moved(
+    clock: FakeClock, lms: Simulator, api: Api, user: User, course: Course
+) -> None:
+    before = [row.overdue for row in lms.ispring.results()]
+    api.post("/enrollment", enrollment(user, course, dueDateType="due_period", duePeriod=24))
+    clock.advance(86_400 * 60)
+    Api(lms).get("/departments")
+    assert [row.overdue for row in lms.ispring.results()] == [*before, True]
+    lms.ispring.time_passed()
+    assert sum(row.overdue for row in lms.ispring.results()) > sum(before) + 1
+
+
 def test_a_parameter_in_the_url_of_a_write_is_refused(api: Api, user: User, course: Course) -> None:
     assert api.post("/enrollment?notify=1", enrollment(user, course)).status_code == 400
     assert api.enrollments(user.id) == []
