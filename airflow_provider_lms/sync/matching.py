@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from airflow_provider_lms.sync.changes import Reason
@@ -11,10 +12,14 @@ T = TypeVar("T")
 
 
 class Match(NamedTuple, Generic[T]):
-    """What is meant: the one that was found, or why it cannot be told."""
+    """What is meant: the one that was found, or why it cannot be told.
+
+    ``candidates`` are all that may be meant. Nothing is taken away from any of them for not being named.
+    """
 
     found: T | None
     reason: Reason | None = None
+    candidates: Sequence[T] = ()
 
 
 class Matching(Generic[T]):
@@ -34,8 +39,8 @@ class Matching(Generic[T]):
             return Match(None, Reason.NO_PERSON)
         found = self._by_key.get(_same(key), ())
         if len(found) == 1:
-            return Match(found[0])
-        return Match(None, Reason.AMBIGUOUS if found else Reason.NOT_FOUND)
+            return Match(found[0], candidates=found)
+        return Match(None, Reason.AMBIGUOUS if found else Reason.NOT_FOUND, found)
 
 
 def _same(key: str) -> str:

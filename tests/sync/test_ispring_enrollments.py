@@ -228,6 +228,20 @@ def test_only_managed_people_are_touched_and_only_if_asked_for(lms: Simulator, r
     assert learners(lms) == ids(stays, outside)
 
 
+def test_who_may_be_meant_by_a_row_is_not_removed(lms: Simulator, runs: Runs) -> None:
+    first, second, inactive = lms.ispring.users[0], lms.ispring.users[1], lms.ispring.users[-1]
+    lms.ispring.state.change_users(
+        [user.__class__(**{**vars(user), "profile": (("EMPLOYEE_NO", "7"),)}) for user in (first, second)]
+    )
+    lms.ispring.state.change_users([inactive.__class__(**{**vars(inactive), "profile": (("EMPLOYEE_NO", "8"),)})])
+    for user in (first, second, inactive):
+        lms.ispring.enroll(user, course_of(lms))
+    rows = [{"EMPLOYEE_NO": number, "course_id": course_of(lms).id} for number in (7, 8)]
+    manage = {"course_ids": [course_of(lms).id]}
+    plan = runs.plan(rows, match_by="fields.EMPLOYEE_NO", manage=manage, removals="unenroll", max_removals="100%")
+    assert (plan["changes"], plan["skipped"]) == ({}, {"ambiguous": 1, "inactive": 1})
+
+
 def test_who_chose_the_course_keeps_it(lms: Simulator, runs: Runs) -> None:
     user = lms.ispring.users[0]
     lms.ispring.enroll(user, course_of(lms))

@@ -149,6 +149,23 @@ def test_managed_people_without_a_row_are_deactivated_only_if_asked_for(lms: Sim
     assert all(lms.ispring.state.users[each.id].status == ACTIVE for each in members[1:])
 
 
+def test_who_may_be_meant_by_a_row_is_not_deactivated(lms: Simulator, runs: Runs) -> None:
+    users = by_number(lms)
+    lms.ispring.state.change_users([replace(users["4"], profile=(("EMPLOYEE_NO", "3"),))])
+    department = users["3"].department_id
+    lms.ispring.state.change_users(
+        replace(lms.ispring.state.users[users[n].id], department_id=department) for n in ("4", "5")
+    )
+    new_number = row("N5", **{**NEW, "mail": users["5"].email})
+    plan = runs.plan(
+        [row(3), new_number], manage={"department_ids": department}, removals="deactivate", max_removals="100%"
+    )
+    assert plan["skipped"] == {"ambiguous": 1, "taken": 1}
+    deactivated = {person for action, person, _ in runs.planned() if action == "deactivate"}
+    assert deactivated
+    assert not deactivated & {users[n].id for n in "345"}
+
+
 def test_no_administrator_is_deactivated(lms: Simulator, runs: Runs) -> None:
     boss = by_number(lms)["3"]
     lms.ispring.state.change_users([replace(boss, role="administrator")])

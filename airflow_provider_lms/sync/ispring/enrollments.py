@@ -88,6 +88,8 @@ class _Planner:
             | {*(() if options.manage is None else options.manage.course_ids)}
         )
         self._enrollments = enrollments_of(client, self._courses)
+        self._named: set[tuple[str, str | None]] = set()
+        """Whom rows name, or may name, with the course. They keep it, also if the row is skipped."""
         self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
@@ -105,7 +107,7 @@ class _Planner:
             else:
                 self._plan.unchanged += 1
         if self._options.removals == "unenroll":
-            self._unenroll({(user.user_id, row.course_id) for user, row in pairs})
+            self._unenroll()
         options = self._options
         settings = {
             "match_by": options.match_by,
@@ -119,7 +121,8 @@ class _Planner:
         """The rows that name one person in scope, each once."""
         people, seen = self._accounts.by(self._options.match_by), set()
         for row in self._wanted:
-            user, reason = people.find(row.person)
+            user, reason, candidates = people.find(row.person)
+            self._named.update((each.user_id, row.course_id) for each in candidates)
             if reason is None and row.course_id is None:
                 reason = Reason.NO_COURSE
             if user is not None and reason is None:
@@ -187,11 +190,11 @@ class _Planner:
         }
         self._add(Action.UPDATE, user, row, old, {"due_date": f"{row.due_date}"})
 
-    def _unenroll(self, wanted: set[tuple[str, str | None]]) -> None:
+    def _unenroll(self) -> None:
         for user in self._accounts.managed:
             for course_id in self._courses:
                 found = self._enrollments.get((user.user_id, course_id), ())
-                if not found or (user.user_id, course_id) in wanted:
+                if not found or (user.user_id, course_id) in self._named:
                     continue
                 ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
                 subject: Subject = {"person_id": user.user_id, "course_id": course_id}

@@ -94,6 +94,8 @@ class _Planner:
         self._people = self._accounts.by(options.match_by)
         self._departments = departments_by_key(records(client.departments()))
         self._taken = {name: self._accounts.by(name) for name in ("login", "email")}
+        self._named: set[str] = set()
+        """Whom rows name, or may name. Nobody of them is deactivated for not being named."""
         self._plan = PlanBuilder("people")
 
     def plan(self) -> Plan:
@@ -104,7 +106,7 @@ class _Planner:
             self._plan.unchanged += len(self._plan) == before
         options = self._options
         if options.removals == "deactivate" and options.manage is not None:
-            self._deactivate_others(seen)
+            self._deactivate_others()
         settings = {
             "match_by": options.match_by,
             "manage": options.manage and options.manage.as_settings(),
@@ -118,7 +120,8 @@ class _Planner:
 
         :param seen: whom earlier rows are about, by id or by the key of a new person; the row's own is added.
         """
-        user, reason = self._people.find(row.person)
+        user, reason, candidates = self._people.find(row.person)
+        self._named.update(each.user_id for each in candidates)
         key = (row.person or "").casefold() if user is None else user.user_id
         if reason in (None, Reason.NOT_FOUND) and key in seen:
             self._skip(row, user, Reason.DUPLICATE)
@@ -159,7 +162,9 @@ class _Planner:
         if not all(new.get(name) for name in _NEEDED):
             self._skip(row, None, Reason.LACKS_VALUES)
             return
-        if any(taken.find(new[name]).reason != Reason.NOT_FOUND for name, taken in self._taken.items()):
+        holders = [each for name, taken in self._taken.items() for each in taken.find(new[name]).candidates]
+        if holders:
+            self._named.update(each.user_id for each in holders)  # perhaps it is the person, with another number
             self._skip(row, None, Reason.TAKEN)
             return
         new["fields"] = {name: value for name, value in row.fields.items() if name not in ("LOGIN", "EMAIL")}
@@ -200,9 +205,9 @@ class _Planner:
         else:
             self._add(Action.DEACTIVATE, row, user, {"status": ACTIVE}, {"status": _INACTIVE})
 
-    def _deactivate_others(self, seen: set[str]) -> None:
+    def _deactivate_others(self) -> None:
         for user in self._accounts.managed:
-            if user.status == ACTIVE and user.user_id not in seen:
+            if user.status == ACTIVE and user.user_id not in self._named:
                 self._deactivate(user, None)
 
     def _add(

@@ -103,14 +103,14 @@ class _Planner:
         self._employees = [*records(client.employees())]
         self._places = {each.place for each in wanted if each.course_id}
         self._learners = learners_of(client, self._places | {*self._other_batches()})
+        self._named: set[tuple[str, Place]] = set()
+        """Whom rows name, or may name, with the place. They keep it, also if the row is skipped."""
         self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
         options = self._options
         strangers = self._strangers()
-        wanted: set[tuple[str, Place]] = set()
         for employee, row in self._pairs():
-            wanted.add((employee.erecno, row.place))
             learner_id = self._learner_id(employee)
             if learner_id is None:
                 self._skip(row, employee, Reason.LACKS_VALUES)
@@ -121,7 +121,7 @@ class _Planner:
             else:
                 self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
         if options.removals == "unenroll":
-            self._unenroll(wanted)
+            self._unenroll()
         if strangers:
             self._plan.notes.append(f"{strangers:,} learners of these courses are no employees. They are left alone.")
         managed = sum(self._is_managed(each) for each in self._employees)
@@ -161,7 +161,8 @@ class _Planner:
             people.add(employee, getattr(employee, _ATTRIBUTES[self._options.match_by]))
         seen: set[tuple[str, Place]] = set()
         for row in self._wanted:
-            found, reason = people.find(row.person)
+            found, reason, candidates = people.find(row.person)
+            self._named.update((each.erecno, row.place) for each in candidates)
             if reason is None and row.course_id is None:
                 reason = Reason.NO_COURSE
             if found is not None and reason is None:
@@ -179,14 +180,14 @@ class _Planner:
             return Reason.OUT_OF_SCOPE
         return None if (employee.employee_status or _ACTIVE).casefold() == _ACTIVE else Reason.INACTIVE
 
-    def _unenroll(self, wanted: set[tuple[str, Place]]) -> None:
+    def _unenroll(self) -> None:
         for employee in self._employees:
             learner_id = self._learner_id(employee)
             for place in sorted(self._places, key=lambda each: (each[0], each[1] or "")):
                 if (
                     learner_id in self._learners[place]
                     and self._is_managed(employee)
-                    and (employee.erecno, place) not in wanted
+                    and (employee.erecno, place) not in self._named
                 ):
                     self._add(Action.UNENROLL, None, employee, place, learner_id or "")
 
