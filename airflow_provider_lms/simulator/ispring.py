@@ -297,7 +297,7 @@ class ISpring(ISpringAccount):
 
     def _filtered(self, request: Request, results: Iterable[Result]) -> list[Result]:
         users = self._ids(request, "userIds")
-        if users - self.state.users.keys():
+        if users - {user.id for user in self.users}:
             raise Refused(400, "Unknown user")
         kept: list[tuple[set[Any], Callable[[Result], Any]]] = [
             (users, lambda r: r.user.id),

@@ -64,14 +64,23 @@ class ISpringAccount(Vendor):
 
     def __init__(self, world: World) -> None:
         super().__init__()
-        self.show(world)
+        self.world = world
         self.invitations: list[Invitation] = []
 
-    def show(self, world: World) -> None:
+    @property
+    def world(self) -> World:
+        """What the account began with. Another one takes the place of everything that was changed."""
+        return self._world
+
+    @world.setter
+    def world(self, world: World) -> None:
         with self._mutex:
-            self.world = world
+            self._world = world
             self.state = ISpringState(world)
             self._read_delay = ReadDelay[ISpringState]()
+
+    def show(self, world: World) -> None:
+        self.world = world
 
     @property
     def courses(self) -> tuple[Course, ...]:

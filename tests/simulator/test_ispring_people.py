@@ -480,3 +480,10 @@ def test_a_schedule_is_cancelled_although_its_reply_is_lost(clock: FakeClock, lm
         api.delete(f"/user/{user.id}/scheduled_termination")
     clock.advance(86_400)
     assert Api(lms).user(user.id)["status"] == ACTIVE
+
+
+def test_another_world_takes_the_place_of_all_changes(lms: Simulator, api: Api) -> None:
+    api.post("/user", new_user(lms))
+    lms.ispring.world = World(users=5, as_of=NOW.date())
+    assert len(api.get("/users/v2")["userProfiles"]) == len(lms.ispring.users) == 5
+    assert len(lms.ispring.results()) == 15
