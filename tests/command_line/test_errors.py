@@ -52,7 +52,7 @@ COURSES = "GET /contents"
         ("read courses --lms ispring_learn --to /tmp/x --format xml", None),
         ("report --to completion.html", None),
         ("report --results results --to completion.html --as-of tomorrow",
-         "--as-of: expected a date such as 2026-01-31, got 'tomorrow'."),
+         "--as-of: expected a datetime or an ISO 8601 text such as 2026-01-31T00:00:00Z, got 'tomorrow'."),
         ("report --results results --to completion.html --smallest-group 1",
          "--smallest-group: expected a whole number of at least 2, got '1'."),
     ],
