@@ -82,6 +82,19 @@ class ReportSummary(TypedDict):
     summary: str
 
 
+class HiddenRows:
+    """Rows of another task. As text, as Airflow stores rendered parameters, they only say how many they are."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def __repr__(self) -> str:
+        return f"<{len(self._rows):,} rows>"
+
+
 class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
     """Base of the operators that bring an LMS into a desired state.
 
@@ -151,6 +164,12 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         self.output_format = output_format
         self.compression = compression
         self.max_wait = max_wait
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render the templated parameters. Rows are kept out of what Airflow shows of them: they are about people."""
+        super().render_template_fields(context, jinja_env)
+        if isinstance(self.desired, list | tuple):
+            self.desired = HiddenRows(self.desired)
 
     @abstractmethod
     def connect(self, options: ClientOptions) -> C:
@@ -264,6 +283,8 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         from airflow_provider_lms.sync.summary import outcomes, summarize_report
 
         directory = plan_folder(self.plan)
+        if str(directory) == str(folder("output_path", self.output_path)):
+            raise ValueError("output_path: give the report another folder. In this one it would replace the plan.")
         check_can_write("output_path", folder("output_path", self.output_path))
         plan = load_plan(directory)
         plan.check_approved(self.approved_hash, client.asset_root or "")

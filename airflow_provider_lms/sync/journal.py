@@ -8,6 +8,7 @@ the task is killed at any point, the last entry names the changes of which nobod
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -52,6 +53,9 @@ class Journal:
     :param directory: the plan's folder.
     :param plan_sha256: the plan's digest. A plan that replaces this one in the folder has a journal of its own.
     :raises PlanRefused: an entry is damaged, so that nobody knows what was sent.
+
+    Entries have the writer in their name. If another task applies the same plan at the same time, both see the other's
+    entries, and stop.
     """
 
     def __init__(self, directory: ObjectStoragePath, plan_sha256: str) -> None:
@@ -64,15 +68,24 @@ class Journal:
         """Changes that were about to be sent, whether or not they were."""
         self.started_at: datetime | None = None
         """When the first attempt began to send; None if none has."""
-        names = re.compile(rf"{self._stem}-(\d{{6,}})\.json")
-        found = sorted(name for name in _names_in(directory) if names.fullmatch(name))
-        self._next = 1 if not found else int(found[-1].rpartition("-")[2].removesuffix(".json")) + 1
-        for name in found:
+        self._names = re.compile(rf"{self._stem}-(\d{{6,}})-[0-9a-f]{{8}}\.json")
+        self._writer = uuid.uuid4().hex[:8]
+        self._known = self._entries()
+        self._next = len(self._known) + 1
+        for name in self._known:
             self._take(name)
 
     def intend(self, change_ids: Iterable[str]) -> None:
-        """Note what is sent next. Nothing may be sent before this has returned."""
+        """Note what is sent next. Nothing may be sent before this has returned.
+
+        :raises PlanRefused: another task applies the same plan.
+        """
         intended = [*change_ids]
+        if self._entries() != self._known:
+            raise PlanRefused(
+                "plan: another task is applying this plan at the same time. This one has stopped. Let only one do it: "
+                "set max_active_runs=1."
+            )
         self._put(intended)
         self.intended.update(intended)
 
@@ -86,10 +99,18 @@ class Journal:
         if self._pending:
             self._put([])
 
+    def _entries(self) -> list[str]:
+        """The names of all entries, in their order."""
+        try:
+            return sorted(name for name in sizes_in(self._directory) if self._names.fullmatch(name))
+        except FileNotFoundError:
+            return []
+
     def _put(self, intended: list[str]) -> None:
         entry = Entry(at=clock.utcnow(), intended=intended, results=self._pending)
-        path = child(self._directory, f"{self._stem}-{self._next:06d}.json")
-        write_bytes(path, msgspec.json.encode(entry))
+        name = f"{self._stem}-{self._next:06d}-{self._writer}.json"
+        write_bytes(child(self._directory, name), msgspec.json.encode(entry))
+        self._known.append(name)
         self._next += 1
         self._pending = {}
         self.started_at = self.started_at or entry.at
@@ -106,10 +127,3 @@ class Journal:
         self.intended.update(entry.intended)
         self.results.update(entry.results)
         self.started_at = self.started_at or entry.at
-
-
-def _names_in(directory: ObjectStoragePath) -> Iterable[str]:
-    try:
-        return sizes_in(directory)
-    except FileNotFoundError:
-        return ()

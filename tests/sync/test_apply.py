@@ -143,6 +143,29 @@ def test_a_damaged_journal_stops_everything(tmp_path: Path) -> None:
         apply(school, plan, tmp_path)
 
 
+def test_two_tasks_that_apply_the_same_plan_notice_one_another(tmp_path: Path) -> None:
+    other: list[AppliedChange] = []
+
+    class Shared(School):
+        """Another task applies the rest of the plan just after the first task has read the second person's state."""
+
+        reads = 0
+
+        def states(self, changes):  # type: ignore[no-untyped-def]
+            found = super().states(changes)
+            self.reads += 1
+            if self.reads == 3:
+                other[:] = Applier(self, journal(tmp_path, plan)).apply(plan)
+            return found
+
+    school = Shared(size=1)
+    plan = plan_for(school, "abc")
+    with pytest.raises(PlanRefused, match=r"another task is applying this plan"):
+        apply(school, plan, tmp_path)
+    assert {each.outcome for each in other} == {Outcome.DONE}
+    assert school.effects == dict.fromkeys("abc", 1)
+
+
 def test_the_journal_of_another_plan_in_the_folder_is_not_read(tmp_path: Path) -> None:
     school = School()
     plan = plan_for(school, "a")

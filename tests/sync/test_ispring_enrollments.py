@@ -387,6 +387,22 @@ def test_an_unknown_department_is_named(lms: Simulator, runs: Runs) -> None:
         runs.plan(wanted(lms, lms.ispring.users[0]), manage={"department_ids": "4b4ad5f7-0000-4000-8000-000000000000"})
 
 
+def test_the_report_does_not_replace_the_plan(lms: Simulator, runs: Runs) -> None:
+    plan = runs.plan(wanted(lms, lms.ispring.users[0]))
+    with pytest.raises(ValueError, match=r"^output_path: give the report another folder"):
+        runs.apply(plan, output_path=plan["plan"])
+    assert runs.apply(plan) == {"done": 1}
+
+
+def test_airflow_shows_no_rows_among_the_rendered_parameters(lms: Simulator, tmp_path: Path) -> None:
+    rows = [{"email": lms.ispring.users[0].email, "course_id": course_of(lms).id}]
+    task = ISpringEnrollmentSyncOperator(task_id="t", desired=rows, output_path=str(tmp_path))
+    task.render_template_fields({})
+    assert str(task.desired) == "<1 rows>"
+    assert lms.ispring.users[0].email not in str({name: str(getattr(task, name)) for name in task.template_fields})
+    assert task.execute({})["sha256"]  # and the rows are still there
+
+
 def test_nobody_is_named_outside_the_plan(lms: Simulator, runs: Runs, caplog: pytest.LogCaptureFixture) -> None:
     amara = lms.ispring.users[0]
     plan = runs.plan([{"email": amara.email, "course_id": course_of(lms).id}], match_by="email")

@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_lms.lms.errors import LmsError
 from airflow_provider_lms.lms.listing.page import Page
+from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.operators.ispring import ISpringEnrollmentSyncOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.sync.reading import Unsettled, records
@@ -13,9 +14,9 @@ from tests.sync.runs import Runs
 
 
 def test_records_that_came_or_went_meanwhile_make_no_plan() -> None:
-    pages = [Page(["a"], 1, "2"), Page(["b"], 2, None, consistent=False)]  # type: ignore[type-var]
+    pages = [Page([Record()], 1, "2"), Page([Record()], 2, None, consistent=False)]
     found = records(pages)
-    assert next(found) == "a"
+    assert next(found) is pages[0].records[0]
     with pytest.raises(Unsettled, match="could be wrong"):
         next(found)
 

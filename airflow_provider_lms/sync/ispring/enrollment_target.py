@@ -52,10 +52,11 @@ class EnrollmentTarget:
             return False
         if change.action == Action.UPDATE:
             return bool(state["enrollment_id"] == change.old_values["enrollment_id"])
-        since = new.get("enrolled_since")
-        if since is None:
+        if change.action == Action.ENROLL:
             return True
-        return state["access_date"] is not None and not is_before(state["access_date"], date.fromisoformat(since))
+        old = change.old_values
+        is_new = (state["enrollment_id"], state["access_date"]) != (old["enrollment_id"], old["access_date"])
+        return is_new and not is_before(state["access_date"], date.fromisoformat(new["enrolled_since"]))
 
     def send(self, changes: Sequence[Change]) -> None:
         first, client = changes[0], self._client

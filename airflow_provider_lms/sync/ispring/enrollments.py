@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from airflow_provider_lms import clock
@@ -244,9 +244,12 @@ def same_day(found: str | None, wanted: date) -> bool:
 
 
 def is_before(found: str | None, wanted: date) -> bool:
-    """Whether the LMS's text is certainly before a day. What cannot be read is not."""
+    """Whether the LMS's text is certainly before a day. What cannot be read is not.
+
+    The day before is not certain: the LMS may tell days in another zone than it takes them in.
+    """
     day = day_of(found)
-    return day is not None and day < wanted
+    return day is not None and day < wanted - timedelta(days=1)
 
 
 def day_of(text: str | None) -> date | None:
