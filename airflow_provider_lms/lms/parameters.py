@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias, TypeVar
 
@@ -61,6 +61,25 @@ def parse_required_ids(name: str, value: object, *, numeric: bool = False) -> tu
     if value is None or (isinstance(value, Sized) and not value):
         raise ValueError(f"{name}: give at least one id.")
     return parse_ids(name, value, numeric=numeric) or ()
+
+
+def parse_object(name: str, value: object) -> Mapping[str, object] | None:
+    """An object; None if none is given. A text is taken as JSON, since templates give texts.
+
+    :param name: the parameter's name, for the error.
+    :raises ValueError: it is no object.
+    """
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise ValueError(
+                f"{name}: the text starts like a JSON object but is not one. In a template, end the expression with "
+                "'| tojson'."
+            ) from None
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise ValueError(f"{name}: expected an object, got {value!r}.")
 
 
 def refuse_none(name: str, text: object) -> None:

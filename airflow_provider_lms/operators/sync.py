@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -108,8 +108,8 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         if the rows are sequences, such as those of a SQL query (templated). None takes this package's names.
     :param manage: whom the plan may touch (templated). None is everybody, but then nothing can be removed.
     :param max_changes: a plan with more changes must not be applied, and the task fails (templated).
-    :param max_removals: likewise, if more people would lose something: a number, or a share of the managed people, such
-        as ``5%`` (templated).
+    :param max_removals: the most people who may lose an enrollment or their account; with more, the plan must not be
+        applied. A number, or a share such as ``5%`` of the managed people who have something to lose (templated).
     :param plan: to apply: the folder of the plan, or what the task that made it has returned (templated).
     :param approved_hash: to apply: the hash of the plan that somebody has approved (templated).
     :param output_path: the folder for the plan, or for the report about what came of it (templated). A plan is
@@ -119,6 +119,8 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
     :param max_wait: seconds that one request may wait for a rate limit before the task fails.
     """
 
+    kind: ClassVar[str]
+    """What it changes, such as ``enrollments``."""
     template_fields: Sequence[str] = (
         "mode",
         "desired",
@@ -187,8 +189,11 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         """
 
     @abstractmethod
-    def target(self, client: C) -> Target:
-        """What a plan is applied to."""
+    def target(self, client: C, settings: Mapping[str, Any]) -> Target:
+        """What a plan is applied to.
+
+        :param settings: those of the plan.
+        """
 
     def execute(self, context: Context) -> PlanSummary | ReportSummary:
         """Make a plan, or apply one.
@@ -275,6 +280,7 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         )
 
     def _apply(self, client: C, context: Context, parts: PartOptions) -> ReportSummary:
+        from airflow_provider_lms.storage.dataset import Dataset
         from airflow_provider_lms.storage.files import check_can_write, folder
         from airflow_provider_lms.storage.manifest import TaskInstanceKey
         from airflow_provider_lms.sync.apply import Applier
@@ -285,20 +291,22 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         directory = plan_folder(self.plan)
         if str(directory) == str(folder("output_path", self.output_path)):
             raise ValueError("output_path: give the report another folder. In this one it would replace the plan.")
-        check_can_write("output_path", folder("output_path", self.output_path))
+        report, run = folder("output_path", self.output_path), TaskInstanceKey.of(context)
+        check_can_write("output_path", report)
+        Dataset(report, run, "replace").committed_summary()  # raises if the folder belongs to another mapped task
         plan = load_plan(directory)
-        plan.check_approved(self.approved_hash, client.asset_root or "")
+        plan.check_approved(self.approved_hash, self.kind, client.asset_root or "")
         check_can_write("plan", directory)
-        rows = Applier(self.target(client), Journal(directory, plan.sha256)).apply(plan)
-        run = TaskInstanceKey.of(context)
-        location = write_report(plan, rows, "output_path", self.output_path, run, parts)["uri"]
-        result = ReportSummary(
-            report=location,
-            sha256=plan.sha256,
-            outcomes=outcomes(rows),
-            summary=summarize_report(plan, rows, location),
-        )
-        self.log.info("%s", result["summary"])
+        applier = Applier(self.target(client, plan.settings), Journal(directory, plan.sha256))
+        try:
+            applier.apply(plan)
+        finally:
+            # Also if the LMS has failed in the middle: what was done is to be known.
+            rows = applier.report(plan)
+            location = write_report(plan, rows, "output_path", self.output_path, run, parts)["uri"]
+            text = summarize_report(plan, rows, location)
+            self.log.info("%s", text)
+        result = ReportSummary(report=location, sha256=plan.sha256, outcomes=outcomes(rows), summary=text)
         self._fail_if_not_done(result)
         return result
 
@@ -310,8 +318,8 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         refused, unconfirmed = (result["outcomes"].get(each, 0) for each in (Outcome.REFUSED, Outcome.UNCONFIRMED))
         if unconfirmed:
             raise AirflowException(
-                f"{unconfirmed:,} changes were sent and cannot be confirmed. A retry looks at them again. The report "
-                f"is in {result['report']}."
+                f"{unconfirmed:,} changes were sent and cannot be confirmed. A retry reads them again. The report is "
+                f"in {result['report']}. A new plan shows what is still missing."
             )
         if refused:
             raise AirflowFailException(

@@ -57,12 +57,14 @@ class Reason(StrEnum):
     """The person chose the course in the catalog, so that the enrollment is not ours to remove."""
     IN_ANOTHER_BATCH = "in_another_batch"
     """The person is in another batch of the course."""
+    COMPLETED = "completed"
+    """The person has finished the course, and the result would go with the enrollment."""
     NOT_OVER = "not_over"
     """A new enrollment is due, but the person has not finished the one before."""
     NOT_YET = "not_yet"
     """The day from which the enrollment must be has not come."""
     LACKS_VALUES = "lacks_values"
-    """A new account needs values that the row does not have, or the LMS has none that its own request needs."""
+    """The row lacks a value that the LMS needs, or the LMS has none of its own to send back."""
     TAKEN = "taken"
     """Somebody else has the login or the e-mail address."""
     UNKNOWN_MANAGER = "unknown_manager"
@@ -86,6 +88,8 @@ class Outcome(StrEnum):
     """The LMS refused it."""
     UNCONFIRMED = "unconfirmed"
     """It was sent, but reading back does not show it."""
+    OPEN = "open"
+    """The task ended before it."""
     SKIPPED = "skipped"
     """The plan itself skips it."""
 
@@ -121,7 +125,7 @@ class Change(Record, kw_only=True):
 class AppliedChange(Change, kw_only=True):
     """A row of a report: a change, and what came of it."""
 
-    outcome: Annotated[Id, about("done, already, changed, refused, unconfirmed or skipped.")]
+    outcome: Annotated[Id, about("done, already, changed, refused, unconfirmed, open or skipped.")]
     detail: Annotated[str | None, about("Why, as the LMS or this package says it.")] = None
 
 

@@ -6,13 +6,14 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from airflow_provider_lms.lms.parameters import parse_datetime
+from airflow_provider_lms.lms.parameters import parse_object
 from airflow_provider_lms.storage.files import folder, open_to_read
 from airflow_provider_lms.storage.manifest import load_manifest
 from airflow_provider_lms.storage.reader import read_parts
@@ -24,6 +25,7 @@ Row: TypeAlias = Mapping[str, Any]
 Columns: TypeAlias = Mapping[str, "str | int"]
 
 _YES, _NO = ("true", "yes", "y", "1", "active"), ("false", "no", "n", "0", "inactive")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 _FILE = re.compile(r"\.(csv|jsonl|parquet)\Z", re.IGNORECASE)
 
 
@@ -48,8 +50,8 @@ def read_desired(
         yield _chosen(row, mapping, required, number)
     if not found:
         raise ValueError(
-            "desired: there are no rows. Nobody is meant to be left over, so this is taken for a mistake: an empty "
-            "file, or a query that found nothing."
+            "desired: there are no rows. An empty file or an empty result of a query would mean that nobody is wanted, "
+            "so it is refused."
         )
 
 
@@ -65,16 +67,21 @@ def as_text(value: object) -> str | None:
 
 
 def as_day(name: str, value: object) -> date | None:
-    """A day; None if there is nothing.
+    """A day; None if there is nothing. Of a date with a time, it is the day that is written there, in whatever zone.
 
-    :raises ValueError: it is no date.
+    :raises ValueError: it is no date. The message does not have the value: a misplaced column may be about a person.
     """
-    if isinstance(value, datetime):
-        return value.date()
     if isinstance(value, date):
-        return value
+        return value.date() if isinstance(value, datetime) else value
     text = as_text(value)
-    return None if text is None else parse_datetime(name, text).date()
+    if text is None:
+        return None
+    try:
+        if _DAY.fullmatch(text) is None:
+            raise ValueError
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise ValueError(f"{name}: expected a day such as 2026-12-31.") from None
 
 
 def as_bool(name: str, value: object) -> bool | None:
@@ -87,37 +94,36 @@ def as_bool(name: str, value: object) -> bool | None:
         return None
     word = text.casefold()
     if word not in (*_YES, *_NO):
-        raise ValueError(f"{name}: expected {', '.join(_YES)} or {', '.join(_NO)}, got {value!r}.")
+        raise ValueError(f"{name}: expected {', '.join(_YES)} or {', '.join(_NO)}.")
     return word in _YES
 
 
 def _mapping(columns: object, known: Sequence[str], defaults: Columns) -> dict[str, str | int]:
-    if columns is None:
-        columns = {}
-    if not isinstance(columns, Mapping):
-        raise ValueError(f"columns: expected an object such as {{'course_id': 'course'}}, got {columns!r}.")
-    for name, column in columns.items():
-        if name not in known:
+    found: dict[str, str | int] = {name: defaults.get(name, name) for name in known}
+    for name, column in (parse_object("columns", columns) or {}).items():
+        if name not in found:
             raise ValueError(f"columns: {name!r} is not one of {', '.join(known)}.")
         if not isinstance(column, str | int) or isinstance(column, bool):
             raise ValueError(f"columns: expected a name or a number for {name!r}, got {column!r}.")
-    return {name: columns.get(name, defaults.get(name, name)) for name in known}
+        found[name] = column
+    return found
 
 
 def _chosen(row: object, mapping: Columns, required: Sequence[str], number: int) -> dict[str, Any]:
     """A row by our names."""
     if isinstance(row, Mapping):
         found = {name: row[column] for name, column in mapping.items() if column in row}
-        has = ", ".join(map(str, row)) or "no columns"
+        # Not their names: without a header, these would be the first person's data.
+        has = f"Number of columns: {len(row)}. Is there a header?"
     elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
         places = {name: column for name, column in mapping.items() if isinstance(column, int)}
         found = {name: row[place] for name, place in places.items() if place < len(row)}
-        has = f"{len(row)} values without names: give their places, such as columns={{'course_id': 1}}"
+        has = f"It has {len(row)} values without names: give their places, such as columns={{'course_id': 1}}."
     else:
         raise ValueError(f"desired: row {number} is {type(row).__name__}, and not an object or a sequence.")
     for name in required:
         if name not in found:
-            raise ValueError(f"desired: row {number} has no column {mapping[name]!r} for {name}. It has {has}.")
+            raise ValueError(f"desired: row {number} has no column {mapping[name]!r} for {name}. {has}")
     return found
 
 
@@ -126,6 +132,14 @@ def _rows(source: object) -> Iterable[object]:
         if not _is_summary(source):
             raise ValueError("desired: this object is not the summary of a dataset. Give rows as a list.")
         return _dataset_rows(source["uri"])
+    if isinstance(source, str) and source.lstrip()[:1] in ("[", "{"):
+        try:
+            return _rows(msgspec.json.decode(source))
+        except msgspec.DecodeError:
+            raise ValueError(
+                "desired: the text starts like JSON but is not. In a template, end the expression with '| tojson', or "
+                "give the output of the task itself."
+            ) from None
     if isinstance(source, str) or hasattr(source, "protocol"):
         text = str(source).strip()
         if (kind := _FILE.search(text)) is not None:
@@ -138,6 +152,19 @@ def _rows(source: object) -> Iterable[object]:
         "desired: expected a dataset, a .csv, .jsonl or .parquet file, or rows of another task, got "
         f"{type(source).__name__}."
     )
+
+
+@contextmanager
+def _named_errors(path: Location) -> Iterator[None]:
+    """Errors that name the file. The libraries' own may quote what they could not read."""
+    try:
+        yield
+    except (ValueError, msgspec.DecodeError, csv.Error) as error:
+        if isinstance(error, ValueError) and str(error).startswith("desired"):
+            raise
+        raise ValueError(
+            f"desired: {path} cannot be read ({type(error).__name__}). CSV and JSON lines must be in UTF-8."
+        ) from None
 
 
 def _is_summary(value: object) -> bool:
@@ -156,7 +183,7 @@ def _dataset_rows(location: Any) -> Iterator[object]:
 
 
 def _file_rows(path: Location, kind: str) -> Iterator[object]:
-    with open_to_read(path) as file:  # type: ignore[arg-type]
+    with open_to_read(path) as file, _named_errors(path):  # type: ignore[arg-type]
         if kind == "csv":
             # A byte order mark, as spreadsheets write it, is no part of the first column's name.
             yield from csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))

@@ -1,14 +1,15 @@
-"""The journal of a plan: what is about to be sent, and what came of it. A retry reads it and goes on.
+"""The journal of a plan: what is about to be sent, and what came of it. A retry reads it and resumes.
 
-Each entry is a small file beside the plan, since no object store can append to a file. An entry holds the outcomes of
-the requests so far that no entry has yet, and the changes of the next request. So one file per request is enough: if
-the task is killed at any point, the last entry names the changes of which nobody knows whether they were carried out.
+Each entry is a small file beside the plan, since no object store can append to a file. An entry holds the results that
+no earlier entry has, and the changes of the next request. So one file per request is enough: if the task is killed at
+any point, the last entry names the changes whose outcome is unknown.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,10 +30,13 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
 
     :param outcome: one of :class:`~airflow_provider_lms.sync.changes.Outcome`.
     :param detail: why; never a value of a person.
+    :param answered: whether the LMS answered the request with a success. Then it is not sent again, even if reading
+        does not show the change.
     """
 
     outcome: str
     detail: str | None = None
+    answered: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +68,13 @@ class Journal:
         self._pending: dict[str, Result] = {}
         self.results: dict[str, Result] = {}
         """What came of changes, by their ids."""
-        self.intended: set[str] = set()
-        """Changes that were about to be sent, whether or not they were."""
-        self.started_at: datetime | None = None
-        """When the first attempt began to send; None if none has."""
+        self.sent: Counter[str] = Counter()
+        """How often a change was sent, or was about to be."""
+        self.last_sent: dict[str, datetime] = {}
+        """When that was the last time."""
         self._names = re.compile(rf"{self._stem}-(\d{{6,}})-[0-9a-f]{{8}}\.json")
         self._writer = uuid.uuid4().hex[:8]
         self._known = self._entries()
-        self._next = len(self._known) + 1
         for name in self._known:
             self._take(name)
 
@@ -80,14 +83,12 @@ class Journal:
 
         :raises PlanRefused: another task applies the same plan.
         """
-        intended = [*change_ids]
         if self._entries() != self._known:
             raise PlanRefused(
                 "plan: another task is applying this plan at the same time. This one has stopped. Let only one do it: "
                 "set max_active_runs=1."
             )
-        self._put(intended)
-        self.intended.update(intended)
+        self._put([*change_ids])
 
     def record(self, results: Mapping[str, Result]) -> None:
         """Note what came of changes. It is stored with the next entry, or when :meth:`close` is called."""
@@ -99,21 +100,13 @@ class Journal:
         if self._pending:
             self._put([])
 
-    def _entries(self) -> list[str]:
-        """The names of all entries, in their order."""
-        try:
-            return sorted(name for name in sizes_in(self._directory) if self._names.fullmatch(name))
-        except FileNotFoundError:
-            return []
-
     def _put(self, intended: list[str]) -> None:
         entry = Entry(at=clock.utcnow(), intended=intended, results=self._pending)
-        name = f"{self._stem}-{self._next:06d}-{self._writer}.json"
+        name = f"{self._stem}-{len(self._known) + 1:06d}-{self._writer}.json"
         write_bytes(child(self._directory, name), msgspec.json.encode(entry))
         self._known.append(name)
-        self._next += 1
         self._pending = {}
-        self.started_at = self.started_at or entry.at
+        self._count(entry)
 
     def _take(self, name: str) -> None:
         path = child(self._directory, name)
@@ -124,6 +117,16 @@ class Journal:
                 f"plan: {path} is damaged ({error}), so what was sent is not known. Make a new plan: it shows what is "
                 "still missing."
             ) from None
-        self.intended.update(entry.intended)
+        self._count(entry)
         self.results.update(entry.results)
-        self.started_at = self.started_at or entry.at
+
+    def _count(self, entry: Entry) -> None:
+        self.sent.update(entry.intended)
+        self.last_sent.update(dict.fromkeys(entry.intended, entry.at))
+
+    def _entries(self) -> list[str]:
+        """The names of all entries, in their order."""
+        try:
+            return sorted(name for name in sizes_in(self._directory) if self._names.fullmatch(name))
+        except FileNotFoundError:
+            return []

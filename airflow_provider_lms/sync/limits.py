@@ -71,12 +71,14 @@ class Limits:
         return allowed, f"{self.max_removals} of {managed:,} people, which is {allowed:,}"
 
 
-def check_removals(removals: str, manage: object) -> None:
+def check_removals(removals: str, *, names_people: bool) -> None:
     """Refuse to remove anything while nobody says whose.
 
-    :raises ValueError: that is the case.
+    :param names_people: whether ``manage`` names departments or groups.
+    :raises ValueError: removals are asked for, and it does not.
     """
-    if removals != "never" and manage is None:
+    if removals != "never" and not names_people:
         raise ValueError(
-            f"manage: removals={removals!r} needs it. It names whom the rows are about: everybody else is left alone."
+            f"manage: removals={removals!r} needs departments or groups here. They say whom the rows are about: "
+            "everybody else is left alone. The department at the top stands for everybody."
         )

@@ -79,10 +79,11 @@ class Plan:
         found = Counter(str(each.reason) for each in self.changes if each.action == Action.SKIP)
         return dict(sorted(found.items()))
 
-    def check_approved(self, approved_hash: object, account: str) -> None:
+    def check_approved(self, approved_hash: object, kind: str, account: str) -> None:
         """Refuse to apply anything but what somebody has approved.
 
         :param approved_hash: the digest that was approved.
+        :param kind: what the task can change.
         :param account: of the client that would apply it.
         :raises PlanRefused: it is another plan, or it must not be applied, or it is about another account.
         """
@@ -91,6 +92,8 @@ class Plan:
                 f"approved_hash: this is not the plan that was approved. Its hash is {self.sha256}. A plan that was "
                 "made anew needs a new approval."
             )
+        if self.kind != kind:
+            raise PlanRefused(f"plan: it is about {self.kind}, and this operator changes {kind}.")
         if self.account != account:
             raise PlanRefused(f"plan: it is about the account {self.account}, and the connection is for {account}.")
         if self.refusals:

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=Record)
 
 
-class Unsettled(Exception):
+class InconsistentRead(Exception):
     """Records came or went while they were read, so that some may be missing. A retry may find all of them."""
 
 
 def records(pages: Iterable[Page[R]]) -> Iterator[R]:
     """All records of a listing.
 
-    :raises Unsettled: it cannot be told whether these are all.
+    :raises InconsistentRead: it cannot be told whether these are all.
     """
     for page in pages:
         if not page.consistent:
-            raise Unsettled("Records came or went while the LMS was read, so a plan made of them could be wrong.")
+            raise InconsistentRead(
+                "Records came or went while the LMS was read, so a plan made of them could be wrong."
+            )
         yield from page.records

@@ -33,6 +33,8 @@ def summarize_plan(plan: Plan, location: str) -> str:
         "",
     ]
     lines += _table(("change", "number"), counts)
+    shown = {name: value for name, value in plan.settings.items() if value is not None}
+    lines += [f"Made with {', '.join(f'{name}={value}' for name, value in shown.items())}.", ""]
     if plan.notes:
         lines += [*(f"* {each}" for each in plan.notes), ""]
     fields = Counter(name for each in plan.changes if each.action == Action.UPDATE for name in each.new_values)

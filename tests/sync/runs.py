@@ -42,6 +42,10 @@ class Runs:
         """Why each change of the last report came out as it did, by person."""
         return {row["personId"]: row["detail"] for row in read_records(str(self.reports))}
 
+    def outcomes(self) -> list[str]:
+        """The outcome of each change of the last report."""
+        return [row["outcome"] for row in read_records(str(self.reports))]
+
     def texts(self) -> str:
         """All of the last plan, as text."""
         return as_json([*read_records(str(self.plans))])

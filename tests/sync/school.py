@@ -12,7 +12,7 @@ from airflow_provider_lms.lms.errors import LmsInvalidValue, LmsUnconfirmed
 from airflow_provider_lms.sync.changes import Action, Change, change
 from airflow_provider_lms.sync.plan import Plan, in_order
 
-DONE, LOST_RESPONSE, LOST_REQUEST, HALF = "done", "lost response", "lost request", "half"
+DONE, LOST_RESPONSE, LOST_REQUEST, HALF, LATER = "done", "lost response", "lost request", "half", "later"
 
 
 class Killed(BaseException):
@@ -27,8 +27,9 @@ class School:
     :param delay: seconds after which a change can be read.
     :param size: how many people one request is for.
 
-    ``next_replies`` says what happens to coming requests; then all of them succeed. ``effects`` counts how often each
-    person was enrolled or unenrolled, and ``sent`` lists the requests.
+    ``in_its_own_words`` is False if a gateway refuses in the LMS's place. ``next_replies`` says what happens to coming
+    requests; then all of them succeed. ``effects`` counts how often each person was enrolled or unenrolled, and
+    ``sent`` lists the requests.
     """
 
     def __init__(
@@ -39,13 +40,14 @@ class School:
         self.delay = delay
         self.size = size
         self.next_replies: list[str] = []
+        self.in_its_own_words = True
         self.effects: Counter[str] = Counter()
         self.sent: list[list[str]] = []
         self.step: Callable[[], None] = lambda: None
         self._shown = {*enrolled}
         self._coming: list[tuple[float, str, bool]] = []
 
-    def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    def chunks(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         for action in (Action.ENROLL, Action.UNENROLL):
             group = [each for each in changes if each.action == action]
             yield from (group[begin : begin + self.size] for begin in range(0, len(group), self.size))
@@ -69,13 +71,15 @@ class School:
         if reply == LOST_REQUEST:
             raise LmsUnconfirmed("POST /enrollment: HTTP 503.")
         if self.unknown & {*people}:
-            raise LmsInvalidValue("POST /enrollment: HTTP 400.", 400)
+            raise LmsInvalidValue("POST /enrollment: HTTP 400.", 400, is_refusal=self.in_its_own_words)
         for person in people[: len(people) // 2] if reply == HALF else people:
             enrolls = changes[0].action == Action.ENROLL
             (self.enrolled.add if enrolls else self.enrolled.discard)(person)
             self._coming.append((clock.monotonic() + self.delay, person, enrolls))
             self.effects[person] += 1
         self.step()
+        if reply == LATER:
+            raise LmsUnconfirmed("POST /enrollment: HTTP 202.", 202)
         if reply != DONE:
             raise LmsUnconfirmed("POST /enrollment: no complete response within 60 s.")
 

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_lms import clock
+from airflow_provider_lms.lms.errors import LmsInvalidValue
 from airflow_provider_lms.storage.files import folder
 from airflow_provider_lms.sync.apply import Applier
 from airflow_provider_lms.sync.changes import AppliedChange, Outcome
 from airflow_provider_lms.sync.journal import Journal
 from airflow_provider_lms.sync.plan import Plan, PlanRefused
 from airflow_provider_lms.testing import fake_clock
-from tests.sync.school import DONE, HALF, LOST_REQUEST, LOST_RESPONSE, Killed, School, plan_for
+from tests.sync.school import DONE, HALF, LATER, LOST_REQUEST, LOST_RESPONSE, Killed, School, plan_for
 
 
 def journal(path: Path, plan: Plan) -> Journal:
@@ -67,7 +69,7 @@ def test_who_has_changed_since_is_left_alone(tmp_path: Path) -> None:
     rows = apply(school, plan_for(school, "a"), tmp_path)
     assert (rows["a"].outcome, rows["a"].detail) == (
         Outcome.CHANGED,
-        "enrolled: not as it was when the plan was made.",
+        "enrolled: not as in the plan.",
     )
     assert school.sent == []
 
@@ -95,15 +97,74 @@ def test_what_cannot_be_confirmed_is_said_and_looked_at_again_by_a_retry(tmp_pat
     row = apply(school, plan, tmp_path)["a"]
     assert (row.outcome, row.detail) == (Outcome.UNCONFIRMED, "POST /enrollment: HTTP 503.")
     assert len(school.sent) == 3
+    assert outcomes(apply(school, plan, tmp_path)) == {"a": Outcome.UNCONFIRMED}
+    assert len(school.sent) == 3, "three times at most, by all attempts together"
+    school._shown.add("a")  # it was late
     assert outcomes(apply(school, plan, tmp_path)) == {"a": Outcome.DONE}
 
 
 def test_what_the_lms_says_it_has_done_is_not_sent_again_although_it_does_not_show(tmp_path: Path) -> None:
-    school = School(delay=60.0)
-    row = apply(school, plan_for(school, "a"), tmp_path)["a"]
-    assert row.outcome == Outcome.UNCONFIRMED
-    assert "said that it was done" in str(row.detail)
+    school = School(delay=1e9)
+    plan = plan_for(school, "a")
+    for _ in range(3):  # and no retry sends it again
+        row = apply(school, plan, tmp_path)["a"]
+        assert row.outcome == Outcome.UNCONFIRMED
+        assert "said that it was done" in str(row.detail)
     assert len(school.sent) == 1
+
+
+def test_a_success_that_may_mean_later_is_not_sent_again(tmp_path: Path) -> None:
+    school = School(delay=30.0)
+    school.next_replies = [LATER]
+    plan = plan_for(school, "a")
+    with fake_clock():
+        assert Applier(school, journal(tmp_path, plan)).apply(plan)[0].outcome == Outcome.UNCONFIRMED
+        clock.sleep(60)
+        assert Applier(school, journal(tmp_path, plan)).apply(plan)[0].outcome == Outcome.DONE
+    assert school.effects == {"a": 1}
+
+
+def test_a_retry_at_once_waits_for_what_a_killed_attempt_has_sent(tmp_path: Path) -> None:
+    school = School(delay=5.0)
+    plan = plan_for(school, "a")
+    steps = iter(range(100))
+
+    def kill_after_sending() -> None:
+        if next(steps) == 2:
+            raise Killed
+
+    school.step = kill_after_sending
+    with fake_clock():
+        with pytest.raises(Killed):
+            Applier(school, journal(tmp_path, plan)).apply(plan)
+        school.step = lambda: None
+        assert Applier(school, journal(tmp_path, plan)).apply(plan)[0].outcome == Outcome.DONE
+    assert school.effects == {"a": 1}
+
+
+def test_what_was_sent_and_led_elsewhere_is_not_called_unsent(tmp_path: Path) -> None:
+    class Strange(School):
+        def states(self, changes):  # type: ignore[no-untyped-def]
+            found = super().states(changes)
+            return {name: {"enrolled": "half"} for name in found} if self.sent else found
+
+    school = Strange()
+    plan = plan_for(school, "a")
+    for _ in range(2):
+        assert outcomes(apply(school, plan, tmp_path)) == {"a": Outcome.UNCONFIRMED}
+    assert len(school.sent) == 1
+
+
+def test_a_refusal_by_a_gateway_ends_the_attempt_and_not_the_plan(tmp_path: Path) -> None:
+    school = School(unknown=["a"])
+    school.in_its_own_words = False
+    plan = plan_for(school, "ab")
+    with pytest.raises(LmsInvalidValue):
+        apply(school, plan, tmp_path)
+    rows = Applier(school, journal(tmp_path, plan)).report(plan)
+    assert {each.outcome for each in rows} == {Outcome.OPEN}
+    school.unknown.clear()
+    assert set(outcomes(apply(school, plan, tmp_path)).values()) == {Outcome.DONE}
 
 
 def test_one_unknown_person_keeps_nobody_else_from_it(tmp_path: Path) -> None:
@@ -222,10 +283,7 @@ def test_whatever_goes_wrong_everybody_is_as_wanted_or_the_report_says_why(
             try:
                 Applier(school, journal(path, plan)).apply(plan)
             except Killed:
-                # Airflow waits before it retries, so that a change can be read by then.
-                from airflow_provider_lms import clock
-
-                clock.sleep(300)
+                continue
         school.step = lambda: None
         rows = {str(each.person_id): each for each in Applier(school, journal(path, plan)).apply(plan)}
     assert {*rows} == planned

@@ -69,6 +69,30 @@ def test_columns_may_have_other_names() -> None:
     ]
 
 
+def test_a_template_gives_columns_as_text() -> None:
+    assert read([{"mail": "a", "course_id": "c"}], '{"person": "mail"}') == [{"person": "a", "course_id": "c"}]
+    with pytest.raises(ValueError, match=r"^columns: the text starts like a JSON object but is not one"):
+        read(ROWS, "{'person': 'mail'}")
+
+
+def test_a_template_gives_rows_as_text() -> None:
+    assert read(json.dumps(ROWS)) == READ
+    with pytest.raises(ValueError, match=r"^desired: the text starts like JSON but is not") as caught:
+        read(str(ROWS))
+    assert "example.com" not in str(caught.value)
+
+
+def test_no_message_quotes_a_file(tmp_path: Path) -> None:
+    headless, latin, broken = (tmp_path / name for name in ("a.csv", "b.csv", "c.jsonl"))
+    headless.write_text("amara@example.com,Amara,c1\nbence@example.com,Bence,c2\n")
+    latin.write_bytes("email,course_id\nzoë@example.com,c1\n".encode("latin-1"))
+    broken.write_text('{"email": "amara@example.com", "course_id"')
+    for path in (headless, latin, broken):
+        with pytest.raises(ValueError, match=r"^desired: ") as caught:
+            read(str(path))
+        assert "example.com" not in str(caught.value)
+
+
 def test_datasets_are_read(lms: Simulator, tmp_path: Path) -> None:
     summary = ISpringUsersOperator(task_id="t", output_path=str(tmp_path)).execute({})
     columns = {"person": "userId", "course_id": "departmentId"}
@@ -96,8 +120,16 @@ def test_nothing_at_all_is_taken_for_a_mistake(source: object) -> None:
         (7, None, "desired: expected a dataset"),
         ({"email": "a"}, None, "desired: this object is not the summary"),
         (["a@example.com"], None, "desired: row 1 is str"),
-        ([{"email": "a"}], None, "desired: row 1 has no column 'course_id' for course_id. It has email"),
-        ([{"mail": "a", "course_id": "c"}], None, "desired: row 1 has no column 'email' for person. It has mail"),
+        (
+            [{"email": "a"}],
+            None,
+            "desired: row 1 has no column 'course_id' for course_id. Number of columns: 1",
+        ),
+        (
+            [{"mail": "a", "course_id": "c"}],
+            None,
+            "desired: row 1 has no column 'email' for person. Number of columns: 2",
+        ),
         ([["a", "c"]], None, r"desired: row 1 has no column 'email' for person. It has 2 values without names"),
         (ROWS, {"who": "email"}, "columns: 'who' is not one of person, course_id, due_date"),
         (ROWS, {"person": None}, "columns: expected a name or a number for 'person'"),
@@ -119,15 +151,18 @@ def test_values_are_read_as_people_and_spreadsheets_write_them() -> None:
     assert [as_text(value) for value in (" a ", "", None, 17, 17.0, float("nan"), "  ")] == [
         "a", None, None, "17", "17", None, None,
     ]  # fmt: skip
-    assert [as_day("d", value) for value in (date(2026, 1, 2), datetime(2026, 1, 2, 3), "2026-01-02", "", None)] == [
-        date(2026, 1, 2), date(2026, 1, 2), date(2026, 1, 2), None, None,
-    ]  # fmt: skip
+    days = (date(2026, 1, 2), datetime(2026, 1, 2, 3), "2026-01-02", " 2026-01-02T23:00-05:00", "2026-01-02 23:00:00")
+    assert {as_day("d", value) for value in days} == {date(2026, 1, 2)}
+    assert as_day("d", "") is as_day("d", None) is None
+    for wrong in ("2026", "2026-13-01", "01.02.2026", "20260102"):
+        with pytest.raises(ValueError, match=r"^d: expected a day"):
+            as_day("d", wrong)
     assert [as_bool("b", value) for value in (True, "Yes", "1", 0, "inactive", "", None)] == [
         True, True, True, False, False, None, None,
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"^active: expected true, yes"):
         as_bool("active", "maybe")
-    with pytest.raises(ValueError, match=r"^due_date: expected a datetime"):
+    with pytest.raises(ValueError, match=r"^due_date: expected a day such as 2026-12-31.$"):
         as_day("due_date", "soon")
 
 

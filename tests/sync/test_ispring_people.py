@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_lms.operators.ispring import ISpringPeopleSyncOperator
+from airflow_provider_lms.operators.ispring import ISpringEnrollmentSyncOperator, ISpringPeopleSyncOperator
 from airflow_provider_lms.simulator import Simulator, faults
-from airflow_provider_lms.simulator.people import ACTIVE, BLOCKED, TERMINATED, User
+from airflow_provider_lms.simulator.people import ACTIVE, BLOCKED, TERMINATED, Role, User
 from airflow_provider_lms.testing import fake_clock
 from tests.sync.runs import Runs
 
@@ -54,7 +54,7 @@ def test_a_new_person_gets_an_account_and_no_mail(lms: Simulator, runs: Runs) ->
 
 
 def test_an_invitation_is_sent_if_asked_for(lms: Simulator, runs: Runs) -> None:
-    runs.apply(runs.plan([row("N1", **NEW)]), send_invitation=True)
+    runs.apply(runs.plan([row("N1", **NEW)], send_invitation=True))
     assert len(lms.ispring.invitations) == 1
 
 
@@ -84,6 +84,56 @@ def test_an_account_that_cannot_be_made_is_listed(
 ) -> None:
     plan = runs.plan([row("N1", **{**NEW, **changed})])
     assert (plan["changes"], plan["skipped"]) == ({}, {reason: 1})
+
+
+def test_an_account_may_have_nothing_but_login_and_address(lms: Simulator, runs: Runs) -> None:
+    row_ = {"email": "new@example.com", "login": "new", "department": "Warehouse"}
+    plan = runs.plan([row_], match_by="email", columns=None)
+    assert runs.apply(plan) == {"done": 1}
+    assert any(user.email == "new@example.com" for user in lms.ispring.users)
+
+
+def test_nobody_is_created_by_an_id(lms: Simulator, runs: Runs) -> None:
+    row_ = {
+        "user_id": "4b4ad5f7-0000-4000-8000-000000000000",
+        "email": "n@example.com",
+        "login": "n",
+        "department": "Shops",
+    }
+    assert runs.plan([row_], match_by="user_id", columns=None)["skipped"] == {"not_found": 1}
+
+
+def test_two_new_people_cannot_have_one_address(lms: Simulator, runs: Runs) -> None:
+    plan = runs.plan([row("N1", **NEW), row("N2", **{**NEW, "account": "other", "mail": "NEW@example.com"})])
+    assert (plan["changes"], plan["skipped"]) == ({"create": 1}, {"taken": 1})
+
+
+def test_nobody_gets_the_address_of_somebody_else(lms: Simulator, runs: Runs) -> None:
+    plan = runs.plan([row(3, mail=by_number(lms)["4"].email)])
+    assert (plan["changes"], plan["skipped"]) == ({}, {"taken": 1})
+
+
+def test_the_manager_of_a_new_person_is_announced_for_the_next_plan(lms: Simulator, runs: Runs) -> None:
+    rows = [row("N1", **NEW, boss=5)]
+    plan = runs.plan(rows)
+    assert "1 new people get their manager by the next plan" in plan["summary"]
+    runs.apply(plan)
+    assert runs.plan(rows)["changes"] == {"set_manager": 1}
+
+
+def test_nobody_is_put_where_the_plan_may_not_reach(lms: Simulator, runs: Runs) -> None:
+    home, shops = lms.ispring.world.departments[1], lms.ispring.world.departments[2]
+    worker = next(n for n, user in by_number(lms).items() if user.department_id == home.id and user.status == ACTIVE)
+    rows = [row("N1", **{**NEW, "unit": shops.id}), row(worker, unit=shops.id)]
+    plan = runs.plan(rows, manage={"department_ids": home.id})
+    assert (plan["changes"], plan["skipped"]) == ({}, {"out_of_scope": 2})
+
+
+def test_a_plan_of_another_kind_is_refused(lms: Simulator, runs: Runs, tmp_path: Path) -> None:
+    others = Runs(ISpringEnrollmentSyncOperator, tmp_path / "other", match_by="user_id")
+    plan = others.plan([{"user_id": lms.ispring.users[0].id, "course_id": "4b4ad5f7-0000-4000-8000-000000000000"}])
+    with pytest.raises(AirflowFailException, match=r"^plan: it is about enrollments, and this operator changes people"):
+        runs.apply(plan)
 
 
 def test_no_account_is_made_if_nobody_wants_it(lms: Simulator, runs: Runs) -> None:
@@ -156,19 +206,36 @@ def test_who_may_be_meant_by_a_row_is_not_deactivated(lms: Simulator, runs: Runs
     lms.ispring.state.change_users(
         replace(lms.ispring.state.users[users[n].id], department_id=department) for n in ("4", "5")
     )
-    new_number = row("N5", **{**NEW, "mail": users["5"].email})
-    plan = runs.plan(
-        [row(3), new_number], manage={"department_ids": department}, removals="deactivate", max_removals="100%"
-    )
-    assert plan["skipped"] == {"ambiguous": 1, "taken": 1}
-    deactivated = {person for action, person, _ in runs.planned() if action == "deactivate"}
-    assert deactivated
-    assert not deactivated & {users[n].id for n in "345"}
+    for changed in ({}, {"unit": None}, {"unit": "Moon base"}, {"number": ""}):
+        new_number = row("N5", **{**NEW, "unit": department, "mail": users["5"].email}) | changed
+        runs.plan(
+            [row(3), new_number], manage={"department_ids": department}, removals="deactivate", max_removals="100%"
+        )
+        deactivated = {person for action, person, _ in runs.planned() if action == "deactivate"}
+        assert deactivated
+        assert not deactivated & {users[n].id for n in "345"}, changed
 
 
-def test_no_administrator_is_deactivated(lms: Simulator, runs: Runs) -> None:
+def test_who_was_moved_or_promoted_meanwhile_is_not_deactivated(lms: Simulator, runs: Runs) -> None:
+    users, department = by_number(lms), by_number(lms)["3"].department_id
+    lms.ispring.state.change_users(replace(users[n], department_id=department) for n in "345")
+    rows = [row(n, works_here="no") for n in "345"]
+    options = {"manage": {"department_ids": department}, "removals": "deactivate", "max_removals": "100%"}
+    staff = [row(n) for n, user in by_number(lms).items() if n not in {*"345"}]
+    plan = runs.plan([*rows, *staff], **options)
+    elsewhere = next(each.id for each in lms.ispring.world.departments if each.id != department)
+    three, four = lms.ispring.state.users[users["3"].id], lms.ispring.state.users[users["4"].id]
+    lms.ispring.state.change_users([replace(three, department_id=elsewhere), replace(four, role="administrator")])
+    outcomes = runs.apply(plan)
+    assert (outcomes["done"], outcomes["changed"]) == (1, 2)
+    assert [by_number(lms)[n].status for n in "345"] == [ACTIVE, ACTIVE, BLOCKED]
+
+
+@pytest.mark.parametrize("role", [None, "owner", "administrator"])
+def test_no_administrator_is_deactivated(role: str | None, lms: Simulator, runs: Runs) -> None:
     boss = by_number(lms)["3"]
-    lms.ispring.state.change_users([replace(boss, role="administrator")])
+    changed = {"role": "administrator"} if role is None else {"roles": (Role("r", "learner"), Role("o", role))}
+    lms.ispring.state.change_users([replace(boss, **changed)])
     plan = runs.plan(
         [row(3, works_here=False)],
         manage={"department_ids": boss.department_id},
@@ -202,7 +269,7 @@ def test_a_person_who_was_changed_meanwhile_is_left_alone(lms: Simulator, runs: 
     user = by_number(lms)["3"]
     lms.ispring.state.change_users([replace(user, profile=(("EMPLOYEE_NO", "3"), ("JOB_TITLE", "Boss")))])
     assert runs.apply(plan) == {"done": 1, "changed": 1}
-    assert runs.details()[user.id] == "JOB_TITLE: not as it was when the plan was made."
+    assert runs.details()[user.id] == "JOB_TITLE: not as in the plan."
     assert dict(by_number(lms)["3"].profile)["JOB_TITLE"] == "Boss"
 
 
@@ -246,7 +313,7 @@ def test_people_are_changed_in_few_requests(lms: Simulator, runs: Runs) -> None:
     [
         ({"desired": [row(3, works_here="maybe")]}, "desired: row 1: active: expected"),
         ({"removals": "unenroll"}, "removals: expected 'never' or 'deactivate'"),
-        ({"removals": "deactivate"}, "manage: removals='deactivate' needs it"),
+        ({"removals": "deactivate"}, "manage: removals='deactivate' needs departments"),
         ({"manage": {"course_ids": ["x"]}}, "manage: expected an object with department_ids, group_ids"),
         ({"columns": {"person": "number", "nickname": "x"}}, "columns: 'nickname' is not one of"),
     ],

@@ -84,16 +84,18 @@ def test_what_is_no_plan_is_refused(tmp_path: Path) -> None:
 
 def test_only_the_plan_that_was_approved_may_be_applied() -> None:
     made = plan()
-    made.check_approved(made.sha256, made.account)
-    made.check_approved(f" {made.sha256.upper()}\n", made.account)  # as people copy it
+    made.check_approved(made.sha256, "people", made.account)
+    made.check_approved(f" {made.sha256.upper()}\n", "people", made.account)  # as people copy it
     for wrong in (None, "", "None", plan(planned_at=EVENING).sha256, made.sha256[:-1]):
         with pytest.raises(PlanRefused, match=r"^approved_hash: this is not the plan that was approved"):
-            made.check_approved(wrong, made.account)
+            made.check_approved(wrong, "people", made.account)
     with pytest.raises(PlanRefused, match=r"^plan: it is about the account ispring-learn://acme"):
-        made.check_approved(made.sha256, "ispring-learn://other")
+        made.check_approved(made.sha256, "people", "ispring-learn://other")
+    with pytest.raises(PlanRefused, match=r"^plan: it is about people, and this operator changes enrollments"):
+        made.check_approved(made.sha256, "enrollments", made.account)
     refused = plan(refusals=["Too many."])
     with pytest.raises(PlanRefused, match=r"must not be applied. Too many"):
-        refused.check_approved(refused.sha256, refused.account)
+        refused.check_approved(refused.sha256, "people", refused.account)
 
 
 def test_people_come_before_their_enrollments_and_removals_come_last() -> None:
@@ -160,7 +162,7 @@ def test_a_limit_that_is_none_is_refused(value: Any) -> None:
 
 
 def test_nothing_is_removed_while_nobody_says_whose() -> None:
-    check_removals("never", None)
-    check_removals("unenroll", {"department_ids": ["d"]})
-    with pytest.raises(ValueError, match=r"^manage: removals='unenroll' needs it"):
-        check_removals("unenroll", None)
+    check_removals("never", names_people=False)
+    check_removals("unenroll", names_people=True)
+    with pytest.raises(ValueError, match=r"^manage: removals='unenroll' needs departments or groups"):
+        check_removals("unenroll", names_people=False)

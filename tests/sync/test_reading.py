@@ -9,7 +9,7 @@ from airflow_provider_lms.lms.listing.page import Page
 from airflow_provider_lms.lms.listing.records import Record
 from airflow_provider_lms.operators.ispring import ISpringEnrollmentSyncOperator
 from airflow_provider_lms.simulator import Simulator, faults
-from airflow_provider_lms.sync.reading import Unsettled, records
+from airflow_provider_lms.sync.reading import InconsistentRead, records
 from tests.sync.runs import Runs
 
 
@@ -17,7 +17,7 @@ def test_records_that_came_or_went_meanwhile_make_no_plan() -> None:
     pages = [Page([Record()], 1, "2"), Page([Record()], 2, None, consistent=False)]
     found = records(pages)
     assert next(found) is pages[0].records[0]
-    with pytest.raises(Unsettled, match="could be wrong"):
+    with pytest.raises(InconsistentRead, match="could be wrong"):
         next(found)
 
 

@@ -86,7 +86,8 @@ def test_the_account_is_as_wanted_or_the_report_says_what_differs(
     account, folder = school.ispring, tmp_path_factory.mktemp("plan")
     account.enroll_again, account.read_delay_seconds = again, delay
     options: dict[str, Any] = {"match_by": "user_id", "max_changes": 99, "max_removals": "100%", "removals": removals}
-    options["manage"] = {"course_ids": [course.id for course in account.courses]}
+    top = school.world.departments[0].id
+    options["manage"] = {"department_ids": top, "course_ids": [course.id for course in account.courses]}
     runs = Runs(ISpringEnrollmentSyncOperator, folder, **options)
     rows = [
         {"user_id": account.users[user].id, "course_id": account.courses[course].id} for user, course in sorted(wanted)

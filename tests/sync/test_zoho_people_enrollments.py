@@ -89,7 +89,7 @@ def test_learners_who_are_no_employees_stop_the_plan(lms: Simulator, tmp_path: P
     lms.zoho.scopes = {"ZOHOPEOPLE.training.ALL", "ZOHOPEOPLE.forms.READ"}
     assert not lms.zoho.learner_id_is_erecno
     runs = Runs(ZohoPeopleEnrollmentSyncOperator, tmp_path, match_by="record_id")
-    with pytest.raises(AirflowFailException, match=r"^learner_id_is: none of the \d+ learners of these courses"):
+    with pytest.raises(AirflowFailException, match=r"^learner_id_is: only 0 of the \d+ learners of these courses"):
         runs.plan(wanted(lms, people(lms)[0]))
     assert writes(lms) == 0
 
@@ -119,6 +119,23 @@ def test_a_batch_is_named_for_a_blended_course(lms: Simulator, runs: Runs) -> No
     assert runs.apply(plan) == {"done": 1, "skipped": 1}
     assert inside in lms.zoho.world.learners(course, first)
     assert outside in lms.zoho.world.learners(course, second)
+
+
+def test_who_is_wanted_in_another_batch_keeps_the_one_that_there_is(lms: Simulator, runs: Runs) -> None:
+    course = blended(lms)
+    first, second = course.batches
+    moved, stays = lms.zoho.world.learners(course, second)[0], lms.zoho.world.learners(course, second)[1]
+    rows = [
+        {"record_id": lms.zoho.erecno(each), "course_id": course.id, "batch_id": batch.id}
+        for each, batch in ((moved, first), (stays, second))
+    ]
+    departments = {each["Department.ID"] for found in lms.zoho.rows.employees() for (each,) in found.values()}
+    options = {**REMOVALS, "max_removals": "100%", "max_changes": 999}
+    plan = runs.plan(rows, manage={"department_ids": [*departments]}, **options)
+    removed = {person for action, person, _ in runs.planned() if action == "unenroll"}
+    assert plan["skipped"] == {"in_another_batch": 1}
+    assert removed
+    assert not removed & {lms.zoho.erecno(each) for each in (moved, stays)}
 
 
 def test_managed_employees_leave_only_if_asked_for(lms: Simulator, runs: Runs) -> None:
@@ -156,7 +173,7 @@ def test_an_account_that_wants_the_other_parameter_is_reported(lms: Simulator, r
     [
         ({"match_by": "user_id"}, "match_by: expected 'record_id' or 'email' or 'employee_id'"),
         ({"learner_id_is": "email"}, "learner_id_is: expected"),
-        ({"removals": "unenroll"}, "manage: removals='unenroll' needs it"),
+        ({"removals": "unenroll"}, "manage: removals='unenroll' needs departments"),
         (
             {"removals": "unenroll", "manage": {"department_ids": "1"}},
             "allow_undocumented: removals='unenroll' needs it",

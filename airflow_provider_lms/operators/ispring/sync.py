@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Unpack, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 from airflow_provider_lms.operators.sync import LmsSyncOperator, SyncOptions
 
@@ -78,6 +78,7 @@ class ISpringEnrollmentSyncOperator(ISpringSyncOperator):
         )
     """
 
+    kind = "enrollments"
     template_fields: Sequence[str] = ("match_by", "removals", "due", *ISpringSyncOperator.template_fields)
 
     def __init__(
@@ -105,7 +106,7 @@ class ISpringEnrollmentSyncOperator(ISpringSyncOperator):
         rows = self.desired_rows(COLUMNS, REQUIRED, {"person": person_column(options.match_by)})
         return plan_enrollments(client, rows, options)
 
-    def target(self, client: ISpringLearnClient) -> Target:
+    def target(self, client: ISpringLearnClient, settings: Mapping[str, Any]) -> Target:  # noqa: ARG002
         from airflow_provider_lms.sync.ispring.enrollment_target import EnrollmentTarget
 
         return EnrollmentTarget(client)
@@ -118,7 +119,7 @@ class ISpringEnrollmentSyncOperator(ISpringSyncOperator):
 
         manage = Manage.parse(self.manage, MANAGED)
         removals: Removals = parse_choice("removals", self.removals, get_args(Removals))
-        check_removals(removals, manage)
+        check_removals(removals, names_people=manage is not None and manage.names_people)
         return EnrollmentOptions(
             match_by=parse_match_by(self.match_by),
             manage=manage,
@@ -166,6 +167,7 @@ class ISpringPeopleSyncOperator(ISpringSyncOperator):
         )
     """
 
+    kind = "people"
     template_fields: Sequence[str] = ("match_by", "removals", *ISpringSyncOperator.template_fields)
 
     def __init__(
@@ -197,24 +199,25 @@ class ISpringPeopleSyncOperator(ISpringSyncOperator):
             client, self.desired_rows(known, REQUIRED, {"person": person_column(options.match_by)}), options
         )
 
-    def target(self, client: ISpringLearnClient) -> Target:
+    def target(self, client: ISpringLearnClient, settings: Mapping[str, Any]) -> Target:
         from airflow_provider_lms.sync.ispring.people_target import PeopleTarget
 
-        return PeopleTarget(client, send_invitation=self.send_invitation)
+        return PeopleTarget(client, send_invitation=settings["send_invitation"] is True)
 
     def _options(self) -> PeopleOptions:
-        from airflow_provider_lms.lms.parameters import parse_choice
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_flag
         from airflow_provider_lms.sync.ispring.accounts import Manage, parse_match_by
         from airflow_provider_lms.sync.ispring.people import MANAGED, PeopleOptions, Removals
         from airflow_provider_lms.sync.limits import Limits, check_removals
 
         manage = Manage.parse(self.manage, MANAGED)
         removals: Removals = parse_choice("removals", self.removals, get_args(Removals))
-        check_removals(removals, manage)
+        check_removals(removals, names_people=manage is not None and manage.names_people)
         return PeopleOptions(
             match_by=parse_match_by(self.match_by),
             manage=manage,
             removals=removals,
-            create=self.create,
+            create=parse_flag("create", self.create),
+            send_invitation=parse_flag("send_invitation", self.send_invitation),
             limits=Limits.parse(self.max_changes, self.max_removals),
         )

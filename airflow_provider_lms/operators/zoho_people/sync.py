@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Unpack, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 from airflow_provider_lms.operators.sync import LmsSyncOperator, SyncOptions
 
@@ -39,8 +39,8 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
     :param match_by: what employees are found by: ``record_id`` (Zoho's ``erecno``), ``email`` or ``employee_id``
         (templated).
     :param learner_id_is: which of an employee's ids the LMS calls a learner's id: ``record_id``, ``zuid`` or
-        ``employee_id`` (templated). Zoho does not say. If no learner of the courses is an employee by this id, no plan
-        is made.
+        ``employee_id`` (templated). Zoho does not say. If most learners of the courses are no employees by this id, no
+        plan is made.
     :param manage: whom the plan may touch: ``{"department_ids": [...]}``, without their sub-departments (templated).
     :param removals: ``never``, or ``unenroll``: managed employees leave these courses and batches if no row asks for
         them (templated). Needs ``manage`` and ``allow_undocumented``.
@@ -59,6 +59,7 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
         )
     """
 
+    kind = "enrollments"
     template_fields: Sequence[str] = (
         "zoho_people_conn_id",
         "match_by",
@@ -99,13 +100,13 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
         rows = self.desired_rows(COLUMNS, REQUIRED, {"person": options.match_by})
         return plan_enrollments(client, rows, options)
 
-    def target(self, client: ZohoPeopleClient) -> Target:
+    def target(self, client: ZohoPeopleClient, settings: Mapping[str, Any]) -> Target:
         from airflow_provider_lms.sync.zoho_people.enrollment_target import ZohoEnrollmentTarget
 
-        return ZohoEnrollmentTarget(client, allow_undocumented=self.allow_undocumented)
+        return ZohoEnrollmentTarget(client, allow_undocumented=settings["allow_undocumented"] is True)
 
     def _options(self) -> ZohoEnrollmentOptions:
-        from airflow_provider_lms.lms.parameters import parse_choice
+        from airflow_provider_lms.lms.parameters import parse_choice, parse_flag
         from airflow_provider_lms.sync.limits import Limits, check_removals
         from airflow_provider_lms.sync.zoho_people.enrollments import (
             LearnerId,
@@ -116,8 +117,9 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
 
         departments = ZohoEnrollmentOptions.parse_manage(self.manage)
         removals: Removals = parse_choice("removals", self.removals, get_args(Removals))
-        check_removals(removals, departments)
-        if removals != "never" and not self.allow_undocumented:
+        check_removals(removals, names_people=departments is not None)
+        allow_undocumented = parse_flag("allow_undocumented", self.allow_undocumented)
+        if removals != "never" and not allow_undocumented:
             raise ValueError(
                 "allow_undocumented: removals='unenroll' needs it. Zoho's page names two parameters for this request, "
                 "and does not say which is right."
@@ -127,5 +129,6 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
             learner_id_is=parse_choice("learner_id_is", self.learner_id_is, get_args(LearnerId)),
             department_ids=departments,
             removals=removals,
+            allow_undocumented=allow_undocumented,
             limits=Limits.parse(self.max_changes, self.max_removals),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.lms.parameters import parse_ids
+from airflow_provider_lms.lms.parameters import parse_ids, parse_object
 from airflow_provider_lms.sync.matching import Matching
 from airflow_provider_lms.sync.reading import records
 
@@ -19,6 +19,7 @@ ACTIVE = 1
 """The ``status`` of a user who can learn."""
 FIELDS = "fields."
 """Before the name of a profile field, as in ``fields.EMPLOYEE_NO``."""
+_ADMINISTRATORS = ("administrator", "owner")
 _OWN = ("user_id", "email", "login")
 
 
@@ -62,6 +63,13 @@ def is_same(name: str, found: object, wanted: object) -> bool:
     return found == wanted
 
 
+def is_administrator(user: User) -> bool:
+    """Whether a user may administer the LMS, by any role."""
+    roles = user.user_roles if isinstance(user.user_roles, list) else []
+    types = {each.get("roleType") for each in roles if isinstance(each, Mapping)}
+    return bool({user.role, *types} & {*_ADMINISTRATORS})
+
+
 def manager_of(user: User) -> str | None:
     """Who supervises a user, by id."""
     found = user.subordination if isinstance(user.subordination, Mapping) else {}
@@ -71,7 +79,7 @@ def manager_of(user: User) -> str | None:
 
 @dataclass(frozen=True)
 class Manage:
-    """Whom a plan may touch. Everybody, if neither departments nor groups are named.
+    """Whom a plan may touch. Everybody, if neither departments nor groups are named; then nothing may be removed.
 
     :param department_ids: departments, with their sub-departments.
     :param group_ids: groups.
@@ -89,12 +97,19 @@ class Manage:
         :param names: what may be named.
         :raises ValueError: something else is named, or nothing.
         """
-        if value is None:
+        given, allowed = parse_object("manage", value), [*names]
+        if given is None:
             return None
-        allowed = [*names]
-        if not isinstance(value, Mapping) or not value or not value.keys() <= {*allowed}:
+        if not given or not given.keys() <= {*allowed}:
             raise ValueError(f"manage: expected an object with {', '.join(allowed)}, got {value!r}.")
-        return cls(**{name: parse_ids(f"manage[{name!r}]", ids) or () for name, ids in value.items()})
+        if empty := [name for name, ids in given.items() if ids is None]:
+            raise ValueError(f"manage[{empty[0]!r}]: expected ids, got None. Leave out what is not meant.")
+        return cls(**{name: parse_ids(f"manage[{name!r}]", ids) or () for name, ids in given.items()})
+
+    @property
+    def names_people(self) -> bool:
+        """Whether it says who is managed, and not only which courses."""
+        return bool(self.department_ids or self.group_ids)
 
     def as_settings(self) -> dict[str, Any]:
         """What is named, for the plan."""
@@ -111,6 +126,7 @@ class Accounts:
     def __init__(self, client: ISpringLearnClient, manage: Manage | None) -> None:
         self.users = [*records(client.users())]
         self.by_id = {each.user_id: each for each in self.users}
+        self._departments: set[str] = set()
         self._managed = None if manage is None else self._managed_ids(client, manage)
 
     def by(self, match_by: str) -> Matching[User]:
@@ -124,6 +140,10 @@ class Accounts:
         """Whether the plan may touch a user."""
         return self._managed is None or user.user_id in self._managed
 
+    def is_managed_department(self, department_id: str | None) -> bool:
+        """Whether the plan may put somebody into a department."""
+        return self._managed is None or department_id in self._departments or self._managed == {*self.by_id}
+
     @property
     def managed(self) -> list[User]:
         """The users that the plan may touch."""
@@ -132,8 +152,9 @@ class Accounts:
     def _managed_ids(self, client: ISpringLearnClient, manage: Manage) -> set[str]:
         if not manage.department_ids and not manage.group_ids:
             return {*self.by_id}
-        departments = with_sub_departments(manage.department_ids, client) if manage.department_ids else set()
-        found = {each.user_id for each in self.users if each.department_id in departments}
+        if manage.department_ids:
+            self._departments = with_sub_departments(manage.department_ids, client)
+        found = {each.user_id for each in self.users if each.department_id in self._departments}
         if manage.group_ids:
             found |= {each.user_id for each in records(client.users(group_ids=manage.group_ids))}
         return found

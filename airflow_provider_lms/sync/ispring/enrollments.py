@@ -31,6 +31,9 @@ MANAGED = ("department_ids", "group_ids", "course_ids")
 Removals: TypeAlias = Literal["never", "unenroll"]
 DueDate: TypeAlias = Literal["default", "unlimited"]
 
+_MOST_ASKED_FOR = 200
+"""From so many people on, their results are not asked for by their ids."""
+_ALL_STATUSES = ("1", "3", "5")
 _SELF_ENROLLED = 1
 """The ``enrollment_type_group`` of an enrollment from the catalog."""
 
@@ -70,7 +73,7 @@ def plan_enrollments(client: ISpringLearnClient, rows: Iterable[Mapping[str, Any
     :param rows: each with ``person`` and ``course_id``, and perhaps ``due_date``, ``access_date`` (of a new
         enrollment) and ``enrolled_since``: an older enrollment is to be repeated.
     :raises ValueError: a row has a date that is none, or there are no rows.
-    :raises Unsettled: the account changed while it was read.
+    :raises InconsistentRead: the account changed while it was read.
     :raises LmsError: the account could not be read to the end.
     """
     wanted = [_wanted(number, row) for number, row in enumerate(rows, 1)]
@@ -83,10 +86,8 @@ class _Planner:
         self._wanted = wanted
         self._options = options
         self._accounts = Accounts(client, options.manage)
-        self._courses = sorted(
-            {each.course_id for each in wanted if each.course_id}
-            | {*(() if options.manage is None else options.manage.course_ids)}
-        )
+        managed = () if options.manage is None else map(str.lower, options.manage.course_ids)
+        self._courses = sorted({each.course_id for each in wanted if each.course_id} | {*managed})
         self._enrollments = enrollments_of(client, self._courses)
         self._named: set[tuple[str, str | None]] = set()
         """Whom rows name, or may name, with the course. They keep it, also if the row is skipped."""
@@ -94,13 +95,13 @@ class _Planner:
 
     def plan(self) -> Plan:
         pairs = [*self._pairs()]
-        repeated = [pair for pair in pairs if self._is_to_repeat(*pair)]
-        over = self._finished(repeated)
+        repeated = {row.number: user for user, row in pairs if self._is_to_repeat(user, row)}
+        over = self._finished(repeated.values())
         for user, row in pairs:
             found = self._latest(user, row)
             if found is None:
                 self._enroll(user, row)
-            elif (user, row) in repeated:
+            elif row.number in repeated:
                 self._repeat(user, row, found, is_over=found.enrollment_id in over)
             elif row.due_date is not None and not same_day(found.due_date, row.due_date):
                 self._move_due_date(user, row, found)
@@ -115,7 +116,7 @@ class _Planner:
             "removals": options.removals,
             "due": options.due,
         }
-        return self._plan.plan(self._client.asset_root, settings, options.limits, len(self._accounts.managed))
+        return self._plan.plan(self._client.asset_root, settings, options.limits, self._with_something_to_lose())
 
     def _pairs(self) -> Iterator[tuple[User, _Wanted]]:
         """The rows that name one person in scope, each once."""
@@ -145,14 +146,14 @@ class _Planner:
         found = self._latest(user, row)
         return found is not None and row.enrolled_since is not None and is_before(found.access_date, row.enrolled_since)
 
-    def _finished(self, pairs: Sequence[tuple[User, _Wanted]]) -> set[str | None]:
-        """The enrollments whose course is over, completed or not. Nobody is enrolled anew in the middle of a course."""
-        if not pairs:
+    def _finished(self, users: Iterable[User]) -> set[str | None]:
+        """The enrollments of users whose course is over, completed or not. Their results must not get lost."""
+        ids = sorted({each.user_id for each in users})
+        if not ids or not self._courses:
             return set()
-        results = self._client.course_results(
-            user_ids=sorted({user.user_id for user, _ in pairs}),
-            course_ids=sorted({row.course_id for _, row in pairs if row.course_id}),
-        )
+        # Long lists of ids make many requests; then all learners of the courses are read, and filtered here.
+        asked = ids if len(ids) <= _MOST_ASKED_FOR else None
+        results = self._client.course_results(user_ids=asked, course_ids=self._courses, user_statuses=_ALL_STATUSES)
         return {
             each.enrollment_id
             for each in records(results)
@@ -191,19 +192,32 @@ class _Planner:
         self._add(Action.UPDATE, user, row, old, {"due_date": f"{row.due_date}"})
 
     def _unenroll(self) -> None:
-        for user in self._accounts.managed:
-            for course_id in self._courses:
-                found = self._enrollments.get((user.user_id, course_id), ())
-                if not found or (user.user_id, course_id) in self._named:
-                    continue
-                ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
-                subject: Subject = {"person_id": user.user_id, "course_id": course_id}
-                if not ours:
-                    self._plan.skip(Reason.SELF_ENROLLED, **subject)
-                    continue
-                old = {"enrollment_ids": sorted(each.enrollment_id for each in found)}
+        candidates = [(user, course_id) for user in self._accounts.managed for course_id in self._removable(user)]
+        over = self._finished(user for user, _ in candidates)
+        for user, course_id in candidates:
+            found = self._enrollments[user.user_id, course_id]
+            ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
+            open_ones = [each for each in ours if each.enrollment_id not in over]
+            subject: Subject = {"person_id": user.user_id, "course_id": course_id}
+            if not ours:
+                self._plan.skip(Reason.SELF_ENROLLED, **subject)
+            elif len(open_ones) < len(ours):
+                self._plan.skip(Reason.COMPLETED, **subject)
+            else:
+                ids = sorted(each.enrollment_id for each in found)
+                old = {"enrollment_ids": ids, "department_id": user.department_id}
                 new = {"removed": sorted(each.enrollment_id for each in ours)}
                 self._plan.add(Action.UNENROLL, old, new, **subject)
+
+    def _removable(self, user: User) -> Iterator[str]:
+        """The courses that a user is in, and that no row may mean."""
+        for course_id in self._courses:
+            if (user.user_id, course_id) in self._enrollments and (user.user_id, course_id) not in self._named:
+                yield course_id
+
+    def _with_something_to_lose(self) -> int:
+        """How many of the managed people are enrolled in these courses."""
+        return len({user_id for user_id, _ in self._enrollments} & {each.user_id for each in self._accounts.managed})
 
     def _add(self, action: Action, user: User, row: _Wanted, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         self._plan.add(action, old, new, person=row.person, person_id=user.user_id, course_id=row.course_id)
@@ -216,14 +230,14 @@ class _Planner:
 def enrollments_of(
     client: ISpringLearnClient, course_ids: Sequence[str], learner_ids: Sequence[str] | None = None
 ) -> Mapping[tuple[str, str], list[Enrollment]]:
-    """Enrollments by learner and course.
+    """Enrollments by learner and course. The ids of courses are in lower case, as in plans.
 
     :param learner_ids: None is everybody.
     """
     found: dict[tuple[str, str], list[Enrollment]] = defaultdict(list)
     if course_ids:
         for each in records(client.enrollments(course_ids=course_ids, learner_ids=learner_ids)):
-            found[each.learner_id, each.course_id].append(each)
+            found[each.learner_id, each.course_id.lower()].append(each)
     return found
 
 
@@ -233,14 +247,12 @@ def latest(enrollments: Iterable[Enrollment]) -> Enrollment | None:
 
 
 def same_day(found: str | None, wanted: date) -> bool:
-    """Whether the LMS's text is a day.
+    """Whether the LMS's text is a day, or one beside it.
 
-    A text with a time may be the midnight of the account's zone in UTC, so it may belong to a day beside its own.
+    The LMS does not say in which zone it takes and tells days: a midnight of the account may be the day before in UTC.
     """
     day = day_of(found)
-    if day is None:
-        return False
-    return day == wanted if len(found or "") <= len("2026-01-01") else abs((day - wanted).days) <= 1
+    return day is not None and abs((day - wanted).days) <= 1
 
 
 def is_before(found: str | None, wanted: date) -> bool:
@@ -267,10 +279,11 @@ def _wanted(number: int, row: Mapping[str, Any]) -> _Wanted:
         except ValueError as error:
             raise ValueError(f"desired: row {number}: {error}") from None
 
+    course_id = as_text(row.get("course_id"))
     return _Wanted(
         number,
         as_text(row.get("person")),
-        as_text(row.get("course_id")),
+        course_id and course_id.lower(),
         day("due_date"),
         day("access_date"),
         day("enrolled_since"),

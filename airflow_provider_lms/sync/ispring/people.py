@@ -15,6 +15,7 @@ from airflow_provider_lms.sync.ispring.accounts import (
     Accounts,
     Manage,
     departments_by_key,
+    is_administrator,
     is_same,
     manager_of,
     profile,
@@ -37,9 +38,6 @@ Removals: TypeAlias = Literal["never", "deactivate"]
 NAMED_IN_UPDATES = ("LOGIN", "EMAIL")
 """Profile fields that the OpenAPI document requires in each update. Whether the LMS insists is not known."""
 _INACTIVE = 3
-_ADMINISTRATORS = ("administrator", "owner")
-_NEEDED = ("login", "email", "department_id")
-"""What the LMS needs for a new account."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class PeopleOptions:
     :param removals: ``deactivate`` deactivates those whose row says that they are not active, and managed people
         without a row.
     :param create: whether people who are not found get an account.
+    :param send_invitation: whether they are invited by e-mail.
     :param limits: how much may change.
     """
 
@@ -58,6 +57,7 @@ class PeopleOptions:
     manage: Manage | None
     removals: Removals
     create: bool
+    send_invitation: bool
     limits: Limits
 
 
@@ -78,7 +78,7 @@ def plan_people(client: ISpringLearnClient, rows: Iterable[Mapping[str, Any]], o
     :param rows: each with ``person``, and perhaps ``login``, ``email``, ``department`` (an id, a code or a name),
         ``manager`` (found as people are), ``active``, and profile fields such as ``fields.JOB_TITLE``.
     :raises ValueError: a row says neither yes nor no in ``active``, or there are no rows.
-    :raises Unsettled: the account changed while it was read.
+    :raises InconsistentRead: the account changed while it was read.
     :raises LmsError: the account could not be read to the end.
     """
     wanted = [_wanted(number, row, options.match_by) for number, row in enumerate(rows, 1)]
@@ -93,7 +93,9 @@ class _Planner:
         self._accounts = Accounts(client, options.manage)
         self._people = self._accounts.by(options.match_by)
         self._departments = departments_by_key(records(client.departments()))
-        self._taken = {name: self._accounts.by(name) for name in ("login", "email")}
+        self._unique = {name: self._accounts.by(name.lower()) for name in NAMED_IN_UPDATES}
+        self._claimed: set[tuple[str, str]] = set()
+        self._without_manager = 0
         self._named: set[str] = set()
         """Whom rows name, or may name. Nobody of them is deactivated for not being named."""
         self._plan = PlanBuilder("people")
@@ -112,8 +114,14 @@ class _Planner:
             "manage": options.manage and options.manage.as_settings(),
             "removals": options.removals,
             "create": options.create,
+            "send_invitation": options.send_invitation,
         }
-        return self._plan.plan(self._client.asset_root, settings, options.limits, len(self._accounts.managed))
+        if self._without_manager:
+            self._plan.notes.append(
+                f"{self._without_manager:,} new people get their manager by the next plan, once they have an account."
+            )
+        active = sum(each.status == ACTIVE for each in self._accounts.managed)
+        return self._plan.plan(self._client.asset_root, settings, options.limits, active)
 
     def _plan_row(self, row: _Wanted, seen: set[str]) -> None:
         """Plan what one row asks for.
@@ -121,7 +129,7 @@ class _Planner:
         :param seen: whom earlier rows are about, by id or by the key of a new person; the row's own is added.
         """
         user, reason, candidates = self._people.find(row.person)
-        self._named.update(each.user_id for each in candidates)
+        self._named.update(each.user_id for each in (*candidates, *self._holders(row.fields)))
         key = (row.person or "").casefold() if user is None else user.user_id
         if reason in (None, Reason.NOT_FOUND) and key in seen:
             self._skip(row, user, Reason.DUPLICATE)
@@ -133,6 +141,18 @@ class _Planner:
             self._skip(row, None, reason)
         elif row.active is not False:
             self._create(row)
+
+    def _holders(self, fields: Mapping[str, str]) -> list[User]:
+        """Who has the login or the e-mail address of a row."""
+        return [each for name in NAMED_IN_UPDATES for each in self._unique[name].find(fields.get(name)).candidates]
+
+    def _is_taken(self, fields: Mapping[str, str], user: User | None) -> bool:
+        """Whether somebody else has the login or the e-mail address, or an earlier row asks for it. Then it is ours."""
+        claims = {(name, fields[name].casefold()) for name in NAMED_IN_UPDATES if name in fields}
+        if claims & self._claimed or any(each is not user for each in self._holders(fields)):
+            return True
+        self._claimed |= claims
+        return False
 
     def _plan_user(self, row: _Wanted, user: User) -> None:
         if not self._accounts.is_managed(user):
@@ -150,25 +170,31 @@ class _Planner:
             self._set_manager(row, user)
 
     def _create(self, row: _Wanted) -> None:
-        if not self._options.create:
-            self._skip(row, None, Reason.NOT_FOUND)
+        if (reason := self._why_not_created(row)) is not None:
+            self._skip(row, None, reason)
             return
         department = self._departments.find(row.department).found
-        if row.department is not None and department is None:
-            self._skip(row, None, Reason.UNKNOWN_DEPARTMENT)
-            return
-        fields = {name.lower(): value for name, value in row.fields.items() if name in ("LOGIN", "EMAIL")}
-        new: dict[str, Any] = {**fields, "department_id": department and department.department_id}
-        if not all(new.get(name) for name in _NEEDED):
-            self._skip(row, None, Reason.LACKS_VALUES)
-            return
-        holders = [each for name, taken in self._taken.items() for each in taken.find(new[name]).candidates]
-        if holders:
-            self._named.update(each.user_id for each in holders)  # perhaps it is the person, with another number
-            self._skip(row, None, Reason.TAKEN)
-            return
-        new["fields"] = {name: value for name, value in row.fields.items() if name not in ("LOGIN", "EMAIL")}
+        new: dict[str, Any] = {
+            "login": row.fields["LOGIN"],
+            "email": row.fields["EMAIL"],
+            "department_id": department and department.department_id,
+            "fields": {name: value for name, value in row.fields.items() if name not in NAMED_IN_UPDATES},
+        }
+        self._without_manager += row.manager is not None
         self._add(Action.CREATE, row, None, {"user_id": None}, new)
+
+    def _why_not_created(self, row: _Wanted) -> Reason | None:
+        # An id is the LMS's own, so nobody can be created by one: it is mistyped, or its owner was deleted.
+        if not self._options.create or self._options.match_by == "user_id":
+            return Reason.NOT_FOUND
+        if row.department is None or not row.fields.keys() >= {*NAMED_IN_UPDATES}:
+            return Reason.LACKS_VALUES
+        department = self._departments.find(row.department).found
+        if department is None:
+            return Reason.UNKNOWN_DEPARTMENT
+        if not self._accounts.is_managed_department(department.department_id):
+            return Reason.OUT_OF_SCOPE
+        return Reason.TAKEN if self._is_taken(row.fields, None) else None
 
     def _move(self, row: _Wanted, user: User) -> None:
         if row.department is None:
@@ -177,16 +203,23 @@ class _Planner:
         if department is None:
             self._skip(row, user, Reason.UNKNOWN_DEPARTMENT)
         elif department.department_id != user.department_id:
+            if not self._accounts.is_managed_department(department.department_id):
+                self._skip(row, user, Reason.OUT_OF_SCOPE)
+                return
             old, new = {"department_id": user.department_id}, {"department_id": department.department_id}
             self._add(Action.MOVE, row, user, old, new)
 
     def _update(self, row: _Wanted, user: User) -> None:
         found = profile(user)
         new = {name: value for name, value in row.fields.items() if not is_same(name, found.get(name), value)}
-        if new:
-            # The request must name login and e-mail address as well, so they must not change in between.
-            old = {name: found.get(name) for name in (*NAMED_IN_UPDATES, *new)}
-            self._add(Action.UPDATE, row, user, old, new)
+        if not new:
+            return
+        if self._is_taken(new, user):
+            self._skip(row, user, Reason.TAKEN)
+            return
+        # The request must name login and e-mail address as well, so they must not change in between.
+        old = {name: found.get(name) for name in (*NAMED_IN_UPDATES, *new)}
+        self._add(Action.UPDATE, row, user, old, new)
 
     def _set_manager(self, row: _Wanted, user: User) -> None:
         if row.manager is None:
@@ -200,10 +233,12 @@ class _Planner:
     def _deactivate(self, user: User, row: _Wanted | None) -> None:
         if self._options.removals != "deactivate":
             self._skip(row, user, Reason.REMOVALS_OFF)
-        elif user.role in _ADMINISTRATORS:
+        elif is_administrator(user):
             self._skip(row, user, Reason.ADMINISTRATOR)
         else:
-            self._add(Action.DEACTIVATE, row, user, {"status": ACTIVE}, {"status": _INACTIVE})
+            # Whoever was moved or got another role since is left alone.
+            old = {"status": ACTIVE, "department_id": user.department_id, "role": user.role}
+            self._add(Action.DEACTIVATE, row, user, old, {"status": _INACTIVE})
 
     def _deactivate_others(self) -> None:
         for user in self._accounts.managed:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.sync.batches import in_batches
 from airflow_provider_lms.sync.changes import Action, Change
+from airflow_provider_lms.sync.chunks import in_chunks
 from airflow_provider_lms.sync.ispring.accounts import is_same, manager_of, profile
 from airflow_provider_lms.sync.ispring.people import NAMED_IN_UPDATES
 from airflow_provider_lms.sync.reading import records
@@ -25,13 +25,13 @@ class PeopleTarget:
     :param send_invitation: whether a new user is invited by e-mail.
     """
 
-    def __init__(self, client: ISpringLearnClient, *, send_invitation: bool = False) -> None:
+    def __init__(self, client: ISpringLearnClient, *, send_invitation: bool) -> None:
         self._client = client
         self._send_invitation = send_invitation
 
-    def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    def chunks(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """What the same request says to several people goes into one request."""
-        return in_batches(changes, lambda each: (each.action, each.new if each.action in _TOGETHER else each.change_id))
+        return in_chunks(changes, lambda each: (each.action, each.new if each.action in _TOGETHER else each.change_id))
 
     def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
         ids = sorted({each.person_id for each in changes if each.person_id})
@@ -55,7 +55,8 @@ class PeopleTarget:
         ids = [each.person_id or "" for each in changes]
         client = self._client
         if first.action == Action.CREATE:
-            client.create_user(**new, send_login_email=self._send_invitation)
+            fields = new.pop("fields") or None
+            client.create_user(**new, fields=fields, send_login_email=self._send_invitation)
         elif first.action == Action.ACTIVATE:
             client.activate_users(ids)
         elif first.action == Action.DEACTIVATE:
@@ -92,6 +93,7 @@ def _state(user: User | None, names: Iterable[str]) -> Mapping[str, Any]:
     return {
         **{name: fields.get(name) for name in names},
         "status": user.status,
+        "role": user.role,
         "department_id": user.department_id,
         "manager_id": manager_of(user),
     }

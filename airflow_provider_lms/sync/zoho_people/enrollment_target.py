@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.sync.batches import in_batches
 from airflow_provider_lms.sync.changes import Action, Change
+from airflow_provider_lms.sync.chunks import in_chunks
 from airflow_provider_lms.sync.zoho_people.enrollments import Place, learners_of
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ class ZohoEnrollmentTarget:
     :param allow_undocumented: whether to unenroll although Zoho's page names two parameters for it.
     """
 
-    def __init__(self, client: ZohoPeopleClient, *, allow_undocumented: bool = False) -> None:
+    def __init__(self, client: ZohoPeopleClient, *, allow_undocumented: bool) -> None:
         self._client = client
         self._allow_undocumented = allow_undocumented
 
-    def batches(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    def chunks(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """Those of a course or batch go into one request."""
-        return in_batches(changes, lambda each: (each.action, _place(each)))
+        return in_chunks(changes, lambda each: (each.action, _place(each)))
 
     def states(self, changes: Sequence[Change]) -> Mapping[str, Mapping[str, Any]]:
         learners = learners_of(self._client, {_place(each) for each in changes})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from airflow_provider_lms.lms.parameters import parse_ids
+from airflow_provider_lms.lms.parameters import parse_ids, parse_object
 from airflow_provider_lms.sync.builder import PlanBuilder
 from airflow_provider_lms.sync.changes import Action, Reason
 from airflow_provider_lms.sync.desired import as_text
@@ -45,6 +45,7 @@ class ZohoEnrollmentOptions:
     :param department_ids: the departments whose people the plan may touch; None is everybody, and then nothing is
         removed.
     :param removals: ``unenroll`` removes the enrollments of these people that no row asks for.
+    :param allow_undocumented: whether to unenroll although Zoho's page names two parameters for it.
     :param limits: how much may change.
     """
 
@@ -52,6 +53,7 @@ class ZohoEnrollmentOptions:
     learner_id_is: LearnerId
     department_ids: tuple[str, ...] | None
     removals: Removals
+    allow_undocumented: bool
     limits: Limits
 
     @staticmethod
@@ -60,11 +62,14 @@ class ZohoEnrollmentOptions:
 
         :raises ValueError: something else is named.
         """
-        if value is None:
+        given = parse_object("manage", value)
+        if given is None:
             return None
-        if not isinstance(value, Mapping) or value.keys() != {*MANAGED}:
+        if given.keys() != {*MANAGED}:
             raise ValueError(f"manage: expected an object with {MANAGED[0]}, got {value!r}.")
-        return parse_ids("manage['department_ids']", value[MANAGED[0]], numeric=True)
+        if given[MANAGED[0]] is None:
+            raise ValueError("manage['department_ids']: expected ids, got None.")
+        return parse_ids("manage['department_ids']", given[MANAGED[0]], numeric=True)
 
 
 class _Wanted(NamedTuple):
@@ -87,8 +92,8 @@ def plan_enrollments(
 
     :param rows: each with ``person`` and ``course_id``, and ``batch_id`` if the course is blended.
     :raises ValueError: there are no rows.
-    :raises PlanRefused: no learner is an employee by the id that ``learner_id_is`` names.
-    :raises Unsettled: the account changed while it was read.
+    :raises PlanRefused: most learners are no employees by the id that ``learner_id_is`` names.
+    :raises InconsistentRead: the account changed while it was read.
     :raises LmsError: the account could not be read to the end.
     """
     wanted = [_Wanted(number, *(as_text(row.get(name)) for name in COLUMNS)) for number, row in enumerate(rows, 1)]
@@ -101,15 +106,15 @@ class _Planner:
         self._wanted = wanted
         self._options = options
         self._employees = [*records(client.employees())]
-        self._places = {each.place for each in wanted if each.course_id}
-        self._learners = learners_of(client, self._places | {*self._other_batches()})
-        self._named: set[tuple[str, Place]] = set()
-        """Whom rows name, or may name, with the place. They keep it, also if the row is skipped."""
+        self._places = in_order({each.place for each in wanted if each.course_id})
+        self._learners = learners_of(client, {*self._places, *self._other_batches()})
+        self._named: set[tuple[str, str]] = set()
+        """Whom rows name, or may name, with the course. They keep it and their batch, also if the row is skipped."""
         self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
         options = self._options
-        strangers = self._strangers()
+        unmatched = self._unmatched()
         for employee, row in self._pairs():
             learner_id = self._learner_id(employee)
             if learner_id is None:
@@ -122,14 +127,16 @@ class _Planner:
                 self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
         if options.removals == "unenroll":
             self._unenroll()
-        if strangers:
-            self._plan.notes.append(f"{strangers:,} learners of these courses are no employees. They are left alone.")
-        managed = sum(self._is_managed(each) for each in self._employees)
+        if unmatched:
+            self._plan.notes.append(f"{unmatched:,} learners of these courses are no employees. They are left alone.")
+        enrolled = {each for place in self._places for each in self._learners[place]}
+        managed = sum(self._is_managed(each) and self._learner_id(each) in enrolled for each in self._employees)
         settings = {
             "match_by": options.match_by,
             "learner_id_is": options.learner_id_is,
             "manage": options.department_ids and {"department_ids": [*options.department_ids]},
             "removals": options.removals,
+            "allow_undocumented": options.allow_undocumented,
         }
         return self._plan.plan(self._client.asset_root, settings, options.limits, managed)
 
@@ -138,19 +145,19 @@ class _Planner:
         for course_id in sorted({course_id for course_id, batch_id in self._places if batch_id is not None}):
             yield from ((course_id, each.batch_id) for each in records(self._client.batches(course_id)))
 
-    def _strangers(self) -> int:
+    def _unmatched(self) -> int:
         """How many learners are no employees.
 
-        :raises PlanRefused: none of them is one. Then the ids mean something else, and everybody would be enrolled
-            again.
+        :raises PlanRefused: most of them are none. Then the ids mean something else, and everybody would be
+            enrolled again.
         """
         known = {self._learner_id(each) for each in self._employees}
         learners = {each for found in self._learners.values() for each in found}
-        if learners and not learners & known:
+        if len(learners & known) * 2 < len(learners):
             raise PlanRefused(
-                f"learner_id_is: none of the {len(learners):,} learners of these courses is an employee by "
-                f"{self._options.learner_id_is!r}, so it cannot be told who is enrolled. Try another of "
-                f"{', '.join(_ATTRIBUTES)}, or leave the courses to somebody else."
+                f"learner_id_is: only {len(learners & known):,} of the {len(learners):,} learners of these courses are "
+                f"employees by {self._options.learner_id_is!r}, so it cannot be told who is enrolled. Try "
+                "'record_id', 'zuid' or 'employee_id'."
             )
         return len(learners - known)
 
@@ -162,7 +169,7 @@ class _Planner:
         seen: set[tuple[str, Place]] = set()
         for row in self._wanted:
             found, reason, candidates = people.find(row.person)
-            self._named.update((each.erecno, row.place) for each in candidates)
+            self._named.update((each.erecno, row.course_id or "") for each in candidates)
             if reason is None and row.course_id is None:
                 reason = Reason.NO_COURSE
             if found is not None and reason is None:
@@ -183,11 +190,11 @@ class _Planner:
     def _unenroll(self) -> None:
         for employee in self._employees:
             learner_id = self._learner_id(employee)
-            for place in sorted(self._places, key=lambda each: (each[0], each[1] or "")):
+            for place in self._places:
                 if (
                     learner_id in self._learners[place]
                     and self._is_managed(employee)
-                    and (employee.erecno, place) not in self._named
+                    and (employee.erecno, place[0]) not in self._named
                 ):
                     self._add(Action.UNENROLL, None, employee, place, learner_id or "")
 
@@ -222,11 +229,16 @@ class _Planner:
         )
 
 
+def in_order(places: Iterable[Place]) -> list[Place]:
+    """Courses and batches in an order that does not depend on the rows."""
+    return sorted(places, key=lambda place: (place[0], place[1] or ""))
+
+
 def learners_of(client: ZohoPeopleClient, places: Iterable[Place]) -> Mapping[Place, set[str]]:
     """The ids of the learners of courses and batches."""
     return {
         (course_id, batch_id): {
             each.learner_id for each in records(client.course_progress(course_id, batch_id=batch_id))
         }
-        for course_id, batch_id in sorted(places, key=lambda place: (place[0], place[1] or ""))
+        for course_id, batch_id in in_order(places)
     }

@@ -11,7 +11,7 @@ MOST_AT_ONCE = 50
 """How many people one request is for. No LMS names a limit."""
 
 
-def in_batches(changes: Iterable[Change], request: Callable[[Change], Hashable]) -> Iterator[list[Change]]:
+def in_chunks(changes: Iterable[Change], request: Callable[[Change], Hashable]) -> Iterator[list[Change]]:
     """Changes by what one request can do, in the order in which the first of each comes.
 
     :param request: what must be the same for changes to go into one request.
