@@ -48,7 +48,7 @@ with DAG(
         task_id="apply",
         mode="apply",
         plan=plan.output,
-        approved_hash="{{ ti.xcom_pull(task_ids='approve')['approved_hash'] }}",
+        approved_hash="{{ ti.xcom_pull('approve', key='approved_hash') }}",
         output_path="{{ params.output }}/{{ run_id }}/report",
         retries=5,
     )

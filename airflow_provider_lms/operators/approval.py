@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 HASH = "approved_hash"
-"""The field of the form that holds the plan's hash, and what the task returns it as."""
+"""The field of the form that holds the plan's hash, and the XCom that an approving person leaves it in."""
 
 
 class SyncApprovalOperator(ApprovalOperator):
@@ -48,7 +48,7 @@ class SyncApprovalOperator(ApprovalOperator):
             task_id="apply",
             mode="apply",
             plan=plan.output,
-            approved_hash="{{ ti.xcom_pull(task_ids='approve')['approved_hash'] }}",
+            approved_hash="{{ ti.xcom_pull('approve', key='approved_hash') }}",
             output_path="s3://lake/lms/reports/{{ ds }}",
         )
         plan >> approve >> apply
@@ -57,12 +57,18 @@ class SyncApprovalOperator(ApprovalOperator):
     template_fields: Sequence[str] = ("plan", *ApprovalOperator.template_fields)
 
     def __init__(self, *, plan: Any, subject: str | None = None, **approval: Any) -> None:
+        # Airflow hands the DAG's params to every operator. They are no fields of this form.
+        given = approval.pop("params", None) or {}
+        approval["params"] = [name for name, each in given.items() if getattr(each, "source", None) == "task"] or None
         for name in ("defaults", "params", "body"):
             if approval.get(name) is not None:
                 raise ValueError(f"{name}: leave it out. A plan is approved by a person, who sees the plan's summary.")
         # The hash is not known when the DAG is parsed, but the form has this field.
-        fields = {HASH: _hash_field(None)}
-        super().__init__(subject=subject or "A plan waits for an approval", params=fields, **approval)
+        approval["params"] = {HASH: _hash_field(None)}
+        super().__init__(subject=subject or "A plan waits for an approval", **approval)
+        # Some releases of Airflow 3.1 show the DAG's params in the form as well.
+        for name in [name for name in self.params if name != HASH]:
+            del self.params[name]
         self.plan = plan
 
     def execute(self, context: Context) -> Any:
@@ -80,11 +86,16 @@ class SyncApprovalOperator(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Return Airflow's own answer, and the hash of the plan that was approved; None if it was rejected."""
+        """Push the hash of the plan that was approved as ``approved_hash``, and return Airflow's own answer.
+
+        After a rejection there is no such XCom. Airflow then has no return value either.
+        """
         answer = super().execute_complete(context, event)
         # Not the hash of the plan as it is now: it may have been made anew while somebody read the old one.
         shown = (answer["params_input"] or {}).get(HASH)
-        return {**answer, HASH: shown if answer["chosen_options"] == [self.APPROVE] else None}
+        if shown and answer["chosen_options"] == [self.APPROVE]:
+            context["ti"].xcom_push(HASH, shown)
+        return answer
 
 
 def _hash_field(value: str | None) -> Param:

@@ -52,11 +52,6 @@ class YearOfCompletions(World):
         )
 
 
-@pytest.fixture(scope="session")
-def database() -> None:
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True, timeout=180)
-
-
 def _examples() -> list[Any]:
     lacks_sdk = find_spec("airflow.sdk") is None
     lacks_partitions = lacks_sdk or not hasattr(import_module("airflow.sdk"), "PartitionedAssetTimetable")
