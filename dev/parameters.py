@@ -136,11 +136,11 @@ def _module(cls: type) -> str:
 
 def _classes_of(entries: list[dict[str, Any]]) -> list[type]:
     modules = dict.fromkeys(name for entry in entries for name in entry["python-modules"])
-    found = [each for name in modules if (module := _module_at(name)) for each in _defined_in(module)]
+    found = [each for name in modules if (module := module_at(name)) for each in _defined_in(module)]
     return list(dict.fromkeys(found))
 
 
-def _module_at(name: str) -> ModuleType | None:
+def module_at(name: str) -> ModuleType | None:
     """A module; None if this Airflow lacks what it is about."""
     try:
         return import_module(name)

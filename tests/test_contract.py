@@ -22,9 +22,13 @@ LISTINGS = [
     for vendor in VENDORS.values()
     for listing in vendor.listings().values()
 ]
+NEEDS_APPROVAL = pytest.mark.skipif(
+    parameters.module_at("airflow_provider_lms.operators.approval") is None, reason="people approve since Airflow 3.1"
+)
 CHANGELOG = contract.ROOT / "CHANGELOG.md"
 
 
+@NEEDS_APPROVAL
 def test_the_committed_files_are_current() -> None:
     files = dict(contract.generate())
     committed = {
@@ -44,6 +48,7 @@ def test_the_generated_code_is_current() -> None:
     assert stale == [], "run make contract"
 
 
+@NEEDS_APPROVAL
 def test_the_pages_of_parameters_are_current() -> None:
     pages = dict(parameters.generate())
     assert {*parameters.PAGES.glob("*.md")} == pages.keys(), "run make contract"

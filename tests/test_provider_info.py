@@ -19,6 +19,7 @@ from airflow_provider_lms.hooks.base import field_behaviour
 from airflow_provider_lms.hooks.ispring import ISpringLearnHook
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.provider_info import get_provider_info
+from dev.parameters import module_at
 
 INFO = get_provider_info()
 HOOKS = (ISpringLearnHook, ZohoPeopleHook)
@@ -49,7 +50,7 @@ def test_the_modules_listed_are_those_on_disk(kind: str) -> None:
     on_disk = {f"airflow_provider_lms.{kind}.{each.stem}" for each in places if each.stem not in helpers}
     assert listed == on_disk
     for module in listed:
-        importlib.import_module(module)
+        module_at(module)
 
 
 def test_the_trigger_modules_listed_are_those_that_hold_a_trigger() -> None:
@@ -71,7 +72,8 @@ def test_every_link_of_an_operator_is_listed() -> None:
         for kind in ("operators", "sensors")
         for entry in INFO[kind]
         for module in entry["python-modules"]
-        for held in vars(importlib.import_module(module)).values()
+        if (found := module_at(module)) is not None
+        for held in vars(found).values()
         for link in getattr(held, "operator_extra_links", ())
         if isinstance(held, type)
     }

@@ -113,8 +113,7 @@ class Applier:
         recent = [
             each
             for each in chunk
-            if each.change_id not in self._journal.results
-            and (at := self._journal.last_sent.get(each.change_id)) is not None
+            if (at := self._journal.last_sent.get(each.change_id)) is not None
             and (clock.utcnow() - at).total_seconds() < sum(_READ_AGAIN_AFTER)
         ]
         if recent:

@@ -199,7 +199,9 @@ def test_a_triggerer_uses_the_stats_that_a_triggerer_sets_up() -> None:
 def test_a_task_uses_the_stats_that_a_tasks_process_sets_up() -> None:
     runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
     found: Any = metrics.task_metrics("zoho_people", "zoho")._stats
-    own = getattr(runner, "Stats", None) or runner.stats.Stats
+    own = getattr(runner, "Stats", None) or getattr(getattr(runner, "stats", None), "Stats", None)
+    if own is None:
+        pytest.skip("a task's process of Airflow 3.0 sets up none")
     assert found is own
 
 

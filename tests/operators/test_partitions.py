@@ -281,10 +281,21 @@ class Event:
         self.partitions += keys
 
 
+class Events:
+    """The events of one asset. Assets of Airflow 3.0 cannot be the keys of a dict."""
+
+    def __init__(self, event: object) -> None:
+        self._event = event
+
+    def __getitem__(self, asset: Asset) -> object:
+        assert asset.uri == "ispring-learn://acme/course_results"
+        return self._event
+
+
 def test_the_events_of_outlets_get_the_changed_days(lms: Simulator, written: Path) -> None:
     complete(lms, "2020-02-29T12:00:00+00:00")
     asset, event = Asset(uri="ispring-learn://acme/course_results"), Event()
-    summary = execute(operator(written, outlets=[asset]), {"outlet_events": {asset: event}})
+    summary = execute(operator(written, outlets=[asset]), {"outlet_events": Events(event)})
     assert event.partitions == ["2020-02-29"]
     assert event.extra == {
         "uri": summary["uri"],
@@ -300,7 +311,7 @@ def test_an_older_airflow_gets_them_in_the_extra_alone() -> None:
     asset, event = Asset(uri="ispring-learn://acme/course_results"), SimpleNamespace(extra={})
     names = ("uri", "records", "schema_version", "watermark", "new_fields")
     summary = {**dict.fromkeys(names), "changed_partitions": ["2020-02-29"], "complete": True}
-    update_outlets([asset], {"outlet_events": {asset: event}}, summary)
+    update_outlets([asset], {"outlet_events": Events(event)}, summary)
     assert event.extra["changed_partitions"] == ["2020-02-29"]
 
 

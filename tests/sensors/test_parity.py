@@ -217,7 +217,9 @@ def test_a_triggerer_that_is_gone_is_a_timeout(course: Course, mode: str, soft_f
         pytest.skip("Only Airflow 3 makes a sensor's timeout of a trigger's.")
     course.account.fail(RESULTS, faults.status(429, Retry_After="120"), on=2)
     found = run(course.sensor(timeout=0.5, soft_fail=soft_fail), mode)
-    assert found == ("raised", "AirflowSkipException" if soft_fail else "AirflowSensorTimeout")
+    # Airflow 3.0 does not look at soft_fail here.
+    skips = soft_fail and airflow.__version__ >= "3.1"
+    assert found == ("raised", "AirflowSkipException" if skips else "AirflowSensorTimeout")
 
 
 def test_an_outage_that_ends_soon(course: Course, mode: str) -> None:

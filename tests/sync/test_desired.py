@@ -39,7 +39,7 @@ def write(path: Path) -> str:
     elif path.suffix == ".jsonl":
         path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     else:
-        import pyarrow as pa
+        pa = pytest.importorskip("pyarrow")
         from pyarrow import parquet
 
         parquet.write_table(pa.Table.from_pylist(rows), path)
