@@ -71,7 +71,7 @@ def test_the_params_of_the_dag_are_no_fields_of_the_form(
     asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tells_them_apart: bool
 ) -> None:
     if not tells_them_apart:  # like the first releases of Airflow 3.1
-        monkeypatch.delattr(f"{hitl.__name__}.ParamsDict.filter_params_by_source", raising=False)
+        monkeypatch.delattr("airflow.sdk.definitions.param.ParamsDict.filter_params_by_source", raising=False)
     with DAG("dag", schedule=None, params={"desired": Param("/people.csv", type="string")}):
         approve = SyncApprovalOperator(task_id="approve", plan=PLAN)
     with pytest.raises(Waits):
