@@ -39,8 +39,8 @@ COMPLETED = ("complete", "passed", "accepted")
 
 
 def read_people(path: str) -> list[dict[str, str]]:
-    with ObjectStoragePath(path).open(newline="") as file:
-        return list(csv.DictReader(file))
+    # Spreadsheets write a mark before the first column, which utf-8-sig takes off.
+    return list(csv.DictReader(ObjectStoragePath(path).read_text(encoding="utf-8-sig").splitlines()))
 
 
 def write_rows(path: str, columns: tuple[str, ...], rows: Iterable[Iterable[object]]) -> str:

@@ -118,10 +118,16 @@ class Company:
             day, lambda: self.lms.controls.complete(course.id, learner_ids=[self.user(each).id for each in numbers])
         )
 
+    def mark_overdue(self, course: Any, number: str) -> None:
+        """Let the LMS call somebody overdue, as it may do with people who have completed a course late."""
+        state = self.lms.ispring.state
+        (enrollment,) = state.enrollments_of(self.user(number).id, course.id)
+        state.change_enrollment(enrollment.enrollment_id, lambda row: replace(row, overdue=True))
+
     def conf(self, day: str) -> dict[str, str]:
         """Write HR's file; return the parameters of a run for a day."""
         path = self.folder / "people.csv"
-        with path.open("w", newline="") as file:
+        with path.open("w", newline="", encoding="utf-8-sig") as file:  # as spreadsheets do
             rows = csv.DictWriter(file, COLUMNS)
             rows.writeheader()
             rows.writerows(self.file.values())
@@ -211,6 +217,7 @@ def test_a_year_of_the_journey(company: Company, dag: Any) -> None:
     # February: everybody is enrolled.
     company.complete("2026-02-10", company.yearly, *punctual)
     company.complete("2026-02-11", company.of_north, *north)
+    company.calendar.on("2026-02-12", lambda: company.mark_overdue(company.yearly, punctual[1]))
     folder = company.run("2026-02-01", dag)
     assert rows_of(folder / "overdue.csv") == [
         {"manager": "E1", "employee": slow, "course_id": company.yearly.id, "due_date": "2026-02-28"}
