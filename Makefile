@@ -9,7 +9,7 @@ FORMS := 2.11 3.0 3.0-fab 3.1 3.2
 CODE := airflow_provider_lms benchmarks dev docs example_dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract docs docs-serve requirements clean
+.PHONY: help demo cluster test test-fast test-airflow test-python test-forms test-clouds test-lowest test-random test-kills test-sdist dist lint format benchmark benchmark-zoho benchmark-requests benchmark-waiting contract docs docs-serve requirements clean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -45,6 +45,9 @@ test-lowest: .venv/installed  ## run a few tests with the lowest versions that p
 
 test-random: .venv/installed  ## try many random inputs: make test-random EXAMPLES=100000
 	LMS_EXAMPLES=$(or $(EXAMPLES),10000) $(BIN)/python -m pytest $(PARALLEL) -m hypothesis --timeout 0 $(ARGS)
+
+test-kills: .venv/installed  ## kill a task at every step of a plan of 200 changes: make test-kills CHANGES=1000
+	LMS_CHANGES=$(or $(CHANGES),200) $(BIN)/python -m pytest tests/sync/test_killed.py --timeout 0 $(ARGS)
 
 test-sdist: .venv/installed  ## run the fast tests from the unpacked source distribution
 	$(BIN)/python -m dev.sdist $(ARGS)

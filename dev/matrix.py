@@ -19,6 +19,8 @@ TESTS = ("--numprocesses", "auto", "--dist", "loadfile", "-m", "not airflow and 
 KNOW_NO_AIRFLOW = ("tests/cluster", "tests/coordination", "tests/lms", "tests/simulator")
 """Tests of folders that import nothing of Airflow, which ``tests/test_imports.py`` checks. Its version means nothing to
 them."""
+TRY_AT_RANDOM = ("tests/sync/test_apply.py", "tests/sync/test_killed.py", "tests/sync/test_worlds.py")
+"""Long tests of what depends on Airflow by its object storage alone."""
 SECONDS = 3_600
 INSTALL_ONLY = "--install-only"
 
@@ -53,7 +55,7 @@ def main() -> int:
         python = prepare(version)
         if INSTALL_ONLY in sys.argv:
             continue
-        rest = [f"--ignore={folder}" for folder in KNOW_NO_AIRFLOW]
+        rest = [f"--ignore={folder}" for folder in (*KNOW_NO_AIRFLOW, *TRY_AT_RANDOM)]
         done = subprocess.run([python, "-m", "pytest", *TESTS, *rest], cwd=ROOT, timeout=SECONDS, check=False)
         outcome = "failed" if done.returncode else "passed"
         print(f"Airflow {PINS[version].release}: {outcome} in {time.monotonic() - started:.0f} s\n", flush=True)
