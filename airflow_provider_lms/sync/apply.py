@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 State: TypeAlias = Mapping[str, Any]
 
-_READ_AGAIN_AFTER = (1.0, 3.0, 10.0)
+_READ_AGAIN_AFTER: tuple[float, ...] = (1.0, 3.0, 10.0)
 """An LMS may show a change some seconds late."""
 _TIMES_SENT = 3
 """How often a change is sent at most, by all attempts together, if its outcome is unknown each time."""
