@@ -73,7 +73,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(events), "append": True}),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "training",
     }
-    with Simulator(World(users=6, courses=1, modules=1, blocked=0)) as lms:
+    with Simulator(World(users=6, courses=1, modules=1, blocked=0, seed=4)) as lms:
         connection = {**lms.connection(), "extra": {"account": "acme"}}
         with Airflow(home, dags, {"ispring_learn_default": connection}, settings) as airflow:
             yield Stage(airflow, lms, folder, events)
