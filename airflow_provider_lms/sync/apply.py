@@ -72,6 +72,7 @@ class Applier:
         left = [each for each in plan.changes if each.action != Action.SKIP and not self._is_final(each)]
         try:
             for chunk in self._target.chunks(left):
+                self._wait_for_earlier(chunk)
                 self._apply(chunk)
         finally:
             self._journal.close()
@@ -87,7 +88,6 @@ class Applier:
         return result is not None and result.outcome != Outcome.UNCONFIRMED
 
     def _apply(self, chunk: Sequence[Change]) -> None:
-        self._wait_for_earlier(chunk)
         todo = self._still_to_do(chunk, self._target.states(chunk))
         while todo:
             self._journal.intend(each.change_id for each in todo)

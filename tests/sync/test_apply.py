@@ -175,6 +175,14 @@ def test_one_unknown_person_keeps_nobody_else_from_it(tmp_path: Path) -> None:
     assert max(school.effects.values()) == 1
 
 
+def test_a_refusal_of_many_is_looked_into_without_waiting(tmp_path: Path) -> None:
+    school = School(unknown=["b"])
+    with fake_clock() as time:
+        plan = plan_for(school, "abc")
+        Applier(school, journal(tmp_path, plan)).apply(plan)
+        assert time.naps == []
+
+
 def test_a_retry_goes_on_from_the_journal(tmp_path: Path) -> None:
     school = School(size=1)
     plan = plan_for(school, "abc")
