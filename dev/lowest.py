@@ -17,7 +17,8 @@ TESTS = ("tests/storage/test_dataset.py", "tests/storage/test_formats.py")
 IMPORTS = """
 import importlib, pkgutil
 import airflow_provider_lms
-later = {"airflow_provider_lms.triggers.streams"}  # imported on Airflow 3.3 only
+# What only later versions of Airflow have.
+later = {"airflow_provider_lms.triggers.streams", "airflow_provider_lms.operators.approval"}
 names = [module.name for module in pkgutil.walk_packages(airflow_provider_lms.__path__, "airflow_provider_lms.")]
 for name in names:
     if not name.endswith("__main__") and name not in later:
