@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_lms import clock
 from airflow_provider_lms.operators.ispring import ISpringEnrollmentSyncOperator
 from airflow_provider_lms.simulator import Simulator, faults
+from airflow_provider_lms.simulator.exchange import Reply, Request
 from airflow_provider_lms.simulator.people import User
 from airflow_provider_lms.simulator.world import Course
 from airflow_provider_lms.testing import fake_clock
@@ -241,9 +243,23 @@ def test_dates_that_the_lms_does_not_take_are_not_called_done(lms: Simulator, ru
     user, course = lms.ispring.users[0], course_of(lms)
     later = (clock.utcnow() + timedelta(days=20)).date()
     plan = runs.plan(wanted(lms, user, access_date=str(later)), due="unlimited")
-    lms.ispring.fail("POST /enrollment", faults.status(201), before=True)  # it says so, and does something else
-    lms.ispring.enroll(user, course, due=clock.utcnow())
-    assert runs.apply(plan) == {"changed": 1}
+
+    def with_other_dates(_: Request, reply: Reply) -> Reply:
+        lms.ispring.enroll(user, course, due=clock.utcnow())
+        return replace(reply, status=201, raw=b"")
+
+    lms.ispring.fail("POST /enrollment", with_other_dates, before=True)
+    with fake_clock(), pytest.raises(AirflowException, match=r"1 changes were sent and cannot be confirmed"):
+        runs.apply(plan)
+    assert writes(lms) == 1
+
+
+def test_a_result_with_an_unknown_status_is_not_lost_by_a_removal(lms: Simulator, runs: Runs) -> None:
+    user = lms.ispring.users[0]
+    lms.ispring.enroll(user, course_of(lms))
+    lms.ispring.record(user, course_of(lms), "certified")
+    plan = runs.plan(wanted(lms, lms.ispring.users[1]), manage=everybody(lms), removals="unenroll", max_removals=1)
+    assert (plan["changes"], plan["skipped"]) == ({"enroll": 1}, {"completed": 1})
 
 
 def test_an_enrollment_of_the_future_waits(lms: Simulator, runs: Runs) -> None:

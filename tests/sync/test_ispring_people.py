@@ -231,7 +231,7 @@ def test_who_was_moved_or_promoted_meanwhile_is_not_deactivated(lms: Simulator, 
     assert [by_number(lms)[n].status for n in "345"] == [ACTIVE, ACTIVE, BLOCKED]
 
 
-@pytest.mark.parametrize("role", [None, "owner", "administrator"])
+@pytest.mark.parametrize("role", [None, "owner", "administrator", "custom", "something_new"])
 def test_no_administrator_is_deactivated(role: str | None, lms: Simulator, runs: Runs) -> None:
     boss = by_number(lms)["3"]
     changed = {"role": "administrator"} if role is None else {"roles": (Role("r", "learner"), Role("o", role))}

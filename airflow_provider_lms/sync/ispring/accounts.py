@@ -19,7 +19,7 @@ ACTIVE = 1
 """The ``status`` of a user who can learn."""
 FIELDS = "fields."
 """Before the name of a profile field, as in ``fields.EMPLOYEE_NO``."""
-_ADMINISTRATORS = ("administrator", "owner")
+_NO_ADMINISTRATORS = ("learner", "publisher", "department_administrator", "studio_author", "supervisor")
 _OWN = ("user_id", "email", "login")
 
 
@@ -64,10 +64,10 @@ def is_same(name: str, found: object, wanted: object) -> bool:
 
 
 def is_administrator(user: User) -> bool:
-    """Whether a user may administer the LMS, by any role."""
+    """Whether a user may administer the LMS, by any role. What a custom or an unknown role may do is not known."""
     roles = user.user_roles if isinstance(user.user_roles, list) else []
-    types = {each.get("roleType") for each in roles if isinstance(each, Mapping)}
-    return bool({user.role, *types} & {*_ADMINISTRATORS})
+    types = {each["roleType"] for each in roles if isinstance(each, Mapping) and each.get("roleType")}
+    return not {user.role, *types} <= {*_NO_ADMINISTRATORS}
 
 
 def manager_of(user: User) -> str | None:

@@ -101,6 +101,8 @@ class _Planner:
             found = self._latest(user, row)
             if found is None:
                 self._enroll(user, row)
+            elif row.enrolled_since is not None and day_of(found.access_date) is None:
+                self._skip(row, user, Reason.LACKS_VALUES)
             elif row.number in repeated:
                 self._repeat(user, row, found, is_over=found.enrollment_id in over)
             elif row.due_date is not None and not same_day(found.due_date, row.due_date):
@@ -146,8 +148,11 @@ class _Planner:
         found = self._latest(user, row)
         return found is not None and row.enrolled_since is not None and is_before(found.access_date, row.enrolled_since)
 
-    def _finished(self, users: Iterable[User]) -> set[str | None]:
-        """The enrollments of users whose course is over, completed or not. Their results must not get lost."""
+    def _finished(self, users: Iterable[User], *, or_unknown: bool = False) -> set[str | None]:
+        """The enrollments of users whose course is over, completed or not. Their results must not get lost.
+
+        :param or_unknown: also those with a status that is not documented.
+        """
         ids = sorted({each.user_id for each in users})
         if not ids or not self._courses:
             return set()
@@ -158,6 +163,7 @@ class _Planner:
             each.enrollment_id
             for each in records(results)
             if STATUSES.state_of(LearnerProgress(each.user_id, status=each.completion_status)) != State.OPEN
+            or (or_unknown and STATUSES.unknown((each.completion_status,)))
         }
 
     def _enroll(self, user: User, row: _Wanted) -> None:
@@ -193,7 +199,7 @@ class _Planner:
 
     def _unenroll(self) -> None:
         candidates = [(user, course_id) for user in self._accounts.managed for course_id in self._removable(user)]
-        over = self._finished(user for user, _ in candidates)
+        over = self._finished((user for user, _ in candidates), or_unknown=True)
         for user, course_id in candidates:
             found = self._enrollments[user.user_id, course_id]
             ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
