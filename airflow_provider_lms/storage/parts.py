@@ -222,8 +222,8 @@ class _Part:
         self._new_fields |= page.new_fields
         if self._watermark is not None:
             self._watermark_known = self._watermark_known and self._watermark not in page.misfits
-            found = filter(None, (self._latest, *map(attrgetter(self._watermark), page.records)))
-            self._latest = max(found, default=None)
+            latest = max(filter(None, map(attrgetter(self._watermark), page.records)), default=None)
+            self._latest = max(filter(None, (self._latest, latest)), default=None)
         if self._partitions is not None:
             self._partitions.add(page.records)
 

@@ -26,7 +26,10 @@ class Source(Protocol):
         """
 
     def read(self, splits: Sequence[Split]) -> Generator[Step[Any]]:
-        """Read splits to their end: those of one split in its order, those of different splits as they come."""
+        """Read splits to their end: those of one split in its order, those of different splits as they come.
+
+        Who takes a page takes its records out of it.
+        """
 
     def states(self, splits: Sequence[Sequence[str]], started_at: datetime) -> Sequence[State] | None:
         """What a later run needs to carry rows over; None if it cannot. Asked when everything was read.

@@ -90,6 +90,7 @@ class SplitWriters:
         writer = self._writers[step.split]
         if step.page is not None:
             writer.add(step.page)
+            step.page.records.clear()  # several generators hold the page; decoding the next one is faster without it
             several = len(self._writers) > 1
             done, total = (self._progress.ended, len(self._writers)) if several else (step.page.unit, step.page.units)
             self._log.update(self.pages, sum(each.records for each in self._writers), done, total)

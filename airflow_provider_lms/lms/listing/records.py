@@ -32,7 +32,6 @@ EXTRA_ATTRIBUTE = "undeclared"
 READ_AT_ATTRIBUTE = "read_at"
 """A record type that declares this attribute tells when the LMS was asked for a record."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-_IN_UTC = frozenset({UTC})
 _zone_of = attrgetter("tzinfo")
 _MOST_FIELDS = 300
 """A row with more fields than this holds data in its names. Not all of them are reported, and all take a slower way."""
@@ -114,10 +113,10 @@ class RecordConverter(Generic[R]):
                 if type(value) is str and _NUMBER.fullmatch(value):
                     setattr(record, field, float(value) if "." in value else int(value))
         for field in self._dates:
-            moments = list(map(attrgetter(field), records))
-            # In most listings all dates have a zone, and then the decoder has converted them.
-            if not _IN_UTC.issuperset(map(_zone_of, filter(None, moments))):
-                for record, moment in zip(records, moments, strict=True):
+            zones = list(map(_zone_of, filter(None, map(attrgetter(field), records))))
+            # In most listings all dates are in UTC. All of them are counted faster than one other is looked for.
+            if zones.count(UTC) < len(zones):
+                for record, moment in zip(records, map(attrgetter(field), records), strict=True):
                     if moment is not None:
                         setattr(record, field, _to_utc(moment))
         return records
@@ -146,7 +145,9 @@ class RecordConverter(Generic[R]):
         self._date_names = [name for name, hint in self._known.items() if _is_one_of(hint, datetime)]
         self._floats = [field for field, hint in hints.items() if _is_one_of(hint, float) and not _is_one_of(hint, str)]
         self._mixed = [field for field, hint in hints.items() if _is_one_of(hint, float) and _is_one_of(hint, str)]
-        self._required = [field.name for field in msgspec.structs.fields(record) if field.required]
+        self._required_texts = [
+            field.name for field in msgspec.structs.fields(record) if field.required and hints[field.name] is str
+        ]
 
     def _try(self, rows: list[Row]) -> list[R] | None:
         """Records of all rows, or None. A row that already has a field named ``_extra`` is a rare case."""
@@ -169,11 +170,11 @@ class RecordConverter(Generic[R]):
         records = msgspec.convert(rows, list[self.record], strict=False)  # type: ignore[name-defined]
         for field in self._floats:
             # The sum of numbers that are finite may be infinite. Then each is looked at.
-            numbers = [number for number in map(attrgetter(field), records) if number is not None]
+            numbers = list(filter(None, map(attrgetter(field), records)))
             if not math.isfinite(sum(numbers)) and not all(map(math.isfinite, numbers)):
                 raise msgspec.ValidationError("A number is not finite.")
-        for field in self._required:
-            if REPLACEMENT in "".join(map(str, map(attrgetter(field), records))):
+        for field in self._required_texts:
+            if REPLACEMENT in "".join(map(attrgetter(field), records)):
                 raise msgspec.ValidationError(f"`{field}` has a damaged character")
         try:
             return self.finish(records)
