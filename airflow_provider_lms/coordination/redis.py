@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,14 +72,25 @@ class RedisStore(Store):
         except self._failure as error:
             raise CoordinationError(
                 f"{self._place}, where tasks share the rate limit and the access token, cannot be used "
-                f"({type(error).__name__}). Check the server and [lms] coordination_url. If the keys that begin with "
-                f"{_PREFIX!r} are damaged, delete them."
+                f"({type(error).__name__}). {_advice(error)}"
             ) from None
 
 
 def _found(replies: Any) -> StoredState:
     (seconds, microseconds), raw = replies
     return StoredState(raw, seconds + microseconds / 1e6)
+
+
+def _advice(error: BaseException) -> str:
+    if isinstance(error.__context__, ssl.SSLCertVerificationError):
+        return (
+            "Its certificate is not trusted. Name the file with the certificate of its authority at the end of "
+            "[lms] coordination_url: ?ssl_ca_certs=/path/to/ca.pem"
+        )
+    return (
+        "Check the server and [lms] coordination_url. If the keys that begin with "
+        f"{_PREFIX!r} are damaged, delete them."
+    )
 
 
 def _without_credentials(url: str) -> str:
