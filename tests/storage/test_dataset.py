@@ -77,6 +77,19 @@ def users(path: Place) -> list[str]:
     return [record["userId"] for record in read_records(str(path))]
 
 
+def test_the_records_of_a_page_are_let_go_before_the_next_page_is_read(tmp_path: Path) -> None:
+    left = []
+
+    def found() -> Iterator[Page[CourseResult]]:
+        for page in pages(3, 2):
+            yield page
+            left.append(len(page.records))
+
+    write(tmp_path, found())
+    assert left == [0, 0]
+    assert len(users(tmp_path)) == 5
+
+
 def test_a_summary_and_a_manifest_say_the_same_of_the_files(place: Place) -> None:
     summary = write(place / "out", pages(3, 0, 2))
 
