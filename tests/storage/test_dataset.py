@@ -77,7 +77,7 @@ def users(path: Place) -> list[str]:
     return [record["userId"] for record in read_records(str(path))]
 
 
-def test_the_records_of_a_page_are_let_go_before_the_next_page_is_read(tmp_path: Path) -> None:
+def test_the_records_of_a_page_are_let_go_before_the_next_page_is_read(place: Place) -> None:
     left = []
 
     def found() -> Iterator[Page[CourseResult]]:
@@ -85,9 +85,9 @@ def test_the_records_of_a_page_are_let_go_before_the_next_page_is_read(tmp_path:
             yield page
             left.append(len(page.records))
 
-    write(tmp_path, found())
+    write(place, found())
     assert left == [0, 0]
-    assert len(users(tmp_path)) == 5
+    assert len(users(place)) == 5
 
 
 def test_a_summary_and_a_manifest_say_the_same_of_the_files(place: Place) -> None:
