@@ -57,7 +57,8 @@ class SyncApprovalOperator(ApprovalOperator):
     template_fields: Sequence[str] = ("plan", *ApprovalOperator.template_fields)
 
     def __init__(self, *, plan: Any, subject: str | None = None, **approval: Any) -> None:
-        # Airflow hands the DAG's params to every operator. They are no fields of this form.
+        # Airflow hands the DAG's params to every operator. They are no fields of this form. Airflow 3.1 does not say
+        # which params are whose, so there all are dropped.
         given = approval.pop("params", None) or {}
         approval["params"] = [name for name, each in given.items() if getattr(each, "source", None) == "task"] or None
         for name in ("defaults", "params", "body"):

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.client import LmsClient
-    from airflow_provider_lms.lms.http.retry import Failure
     from airflow_provider_lms.lms.listing.page import Page
     from airflow_provider_lms.lms.listing.projection import ColumnChoice, Projection
     from airflow_provider_lms.lms.listing.spec import Listing
@@ -242,6 +241,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         from airflow_provider_lms.lms.listing.projection import Projection
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float, parse_int
         from airflow_provider_lms.operators.output import earlier_dataset, part_options
+        from airflow_provider_lms.operators.waiting import give_slot_back
         from airflow_provider_lms.storage.partitions import TooManyPartitions
 
         self._keep_iterators()
@@ -287,7 +287,7 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
                 raise AirflowFailException(str(error)) from error  # a retry would find as many
             except (LmsError, CoordinationError) as error:
                 if can_defer and error.transient:
-                    self._defer(client, error, waiting, max_wait)
+                    give_slot_back(self, client, error, waiting, max_wait)
                 elif isinstance(error, LmsError):
                     fail_if_refused(self, error)
                 raise
@@ -384,13 +384,3 @@ class LmsExtractOperator(Killable, ReportsLineage, BaseOperator, Generic[C]):
         from airflow_provider_lms.operators.description import describe
 
         return describe(client, self.declaration(), self.query(), projection)
-
-    def _defer(self, client: C, error: Failure, waiting: Waiting, max_wait: float) -> None:
-        """Give the worker slot back, unless there is nothing left to wait for."""
-        from airflow_provider_lms.operators.waiting import LEAVING
-
-        pause = waiting.pause(client, error, max_wait)
-        if pause is not None:
-            seconds, trigger = pause
-            self.log.info("%s %s for about %.0f s.", error, LEAVING, seconds)
-            self.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, get_args
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_provider_lms.killing import Killable
 from airflow_provider_lms.operators.options import Compression, OutputFormat, TaskOptions
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_lms.hooks.base import ClientOptions
     from airflow_provider_lms.lms.client import LmsClient
+    from airflow_provider_lms.operators.waiting import Waiting
     from airflow_provider_lms.storage.parts import PartOptions
     from airflow_provider_lms.sync.apply import Target
     from airflow_provider_lms.sync.plan import Plan
@@ -46,6 +47,7 @@ class SyncOptions(TaskOptions, total=False):
     output_format: OutputFormat
     compression: Compression | None
     max_wait: float
+    deferrable: bool
 
 
 class PlanSummary(TypedDict):
@@ -116,7 +118,11 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         personal data.
     :param output_format: ``jsonl``, ``csv`` or ``parquet`` (with the extra ``parquet``; templated).
     :param compression: ``none``, ``gzip`` or ``zstd`` (with the extra ``zstd``, unless for Parquet; templated).
-    :param max_wait: seconds that one request may wait for a rate limit before the task fails.
+    :param max_wait: seconds that one request may wait for a rate limit before the task fails. With ``deferrable``, how
+        long an outage may last.
+    :param deferrable: with ``mode="apply"``, give the worker slot back for each wait of half a minute or more: for the
+        rate limit, a lock, the limit of the day, or the end of an outage. The journal says where to go on, and the
+        report shows what was done so far. The default is Airflow's ``[operators] default_deferrable``.
     """
 
     kind: ClassVar[str]
@@ -151,6 +157,7 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         output_format: OutputFormat = "jsonl",
         compression: Compression | None = None,
         max_wait: float = 900.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **task: Unpack[TaskOptions],
     ) -> None:
         super().__init__(**task)
@@ -166,6 +173,7 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         self.output_format = output_format
         self.compression = compression
         self.max_wait = max_wait
+        self.deferrable = deferrable
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Render the templated parameters. Rows are kept out of what Airflow shows of them: they are about people."""
@@ -204,31 +212,58 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
             too much. Or the LMS has refused a change. Plan and report are written all the same.
         :raises LmsError: the LMS could not be read or written. A retry of an applying task goes on where it stopped.
         """
+        from airflow_provider_lms.operators.waiting import Waiting
+
+        return self._execute(context, Waiting())
+
+    def execute_after_wait(
+        self,
+        context: Context,
+        event: Any = None,  # noqa: ARG002
+        *,
+        waiting: Mapping[str, Any],
+    ) -> PlanSummary | ReportSummary:
+        """Go on after the task has given its worker slot back. The journal says where."""
+        from airflow_provider_lms.operators.waiting import Waiting
+
+        return self._execute(context, Waiting.of(waiting))
+
+    def _execute(self, context: Context, waiting: Waiting) -> PlanSummary | ReportSummary:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         from airflow_provider_lms.failures import fail_if_refused
         from airflow_provider_lms.hooks.base import ClientOptions
         from airflow_provider_lms.lms.errors import LmsError
+        from airflow_provider_lms.lms.http.rate_limit import CoordinationError
         from airflow_provider_lms.lms.http.retry import RetryPolicy
         from airflow_provider_lms.lms.parameters import parse_choice, parse_float
+        from airflow_provider_lms.operators.waiting import give_slot_back
         from airflow_provider_lms.storage.formats import Format
         from airflow_provider_lms.storage.parts import PartOptions
         from airflow_provider_lms.sync.plan import PlanRefused
 
         mode: Mode = parse_choice("mode", self.mode, get_args(Mode))
         parts = PartOptions(Format.chosen(self.output_format, self.compression), PART_BYTES, PART_SECONDS)
-        retry = RetryPolicy(max_wait=parse_float("max_wait", self.max_wait, 0))
+        max_wait = parse_float("max_wait", self.max_wait, 0)
         self._check_parameters(mode)
-        try:
-            with closing(self.connect(ClientOptions(retry=retry))) as client, self._killable():
+        options = ClientOptions(retry=RetryPolicy(max_wait=max_wait))
+        can_defer = self.deferrable and mode == "apply" and "ti" in context
+        if can_defer:
+            options = ClientOptions(retry=waiting.retry_policy(max_wait), reservation=waiting.reservation)
+        with closing(self.connect(options)) as client, self._killable():
+            waiting.report(client.observer)
+            try:
                 if mode == "plan":
                     return self._plan(client, context, parts)
                 return self._apply(client, context, parts)
-        except PlanRefused as error:
-            raise AirflowFailException(str(error)) from error
-        except LmsError as error:
-            fail_if_refused(self, error)
-            raise
+            except PlanRefused as error:
+                raise AirflowFailException(str(error)) from error
+            except (LmsError, CoordinationError) as error:
+                if can_defer and error.transient:
+                    give_slot_back(self, client, error, waiting, max_wait)
+                elif isinstance(error, LmsError):
+                    fail_if_refused(self, error)
+                raise
 
     def desired_rows(
         self, known: Sequence[str], required: Sequence[str], defaults: Mapping[str, str | int]

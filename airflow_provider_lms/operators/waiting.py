@@ -16,6 +16,7 @@ from airflow_provider_lms.lms.http.rate_limit import CoordinationError, Reservat
 from airflow_provider_lms.lms.http.retry import Failure, RetryPolicy
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.triggers.base import BaseTrigger
 
 WORTH_LEAVING = 30.0
@@ -105,6 +106,22 @@ class Waiting:
         # What was reserved before is used up, or given back.
         self.reservation = self.reservation._replace(made_at=0.0)
         return _after(seconds)
+
+
+def give_slot_back(
+    operator: BaseOperator, client: LmsClient, error: Failure, waiting: Waiting, max_wait: float
+) -> None:
+    """Give a task's worker slot back, unless there is nothing left to wait for. Then this returns.
+
+    :param operator: its method ``execute_after_wait`` is called when the wait is over, with ``waiting`` as JSON.
+    :param error: what the task would have to wait for.
+    :param max_wait: how long an outage may last, in seconds.
+    """
+    pause = waiting.pause(client, error, max_wait)
+    if pause is not None:
+        seconds, trigger = pause
+        operator.log.info("%s %s for about %.0f s.", error, LEAVING, seconds)
+        operator.defer(trigger=trigger, method_name="execute_after_wait", kwargs={"waiting": waiting.to_json()})
 
 
 def _after(seconds: float) -> tuple[float, BaseTrigger]:

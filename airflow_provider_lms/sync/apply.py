@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.errors import LmsBadRequest, LmsError, LmsNotFound, LmsUnconfirmed
+from airflow_provider_lms.lms.http.rate_limit import CoordinationError
 from airflow_provider_lms.sync.changes import Action, AppliedChange, Change, Outcome
 from airflow_provider_lms.sync.journal import Journal, Result
 from airflow_provider_lms.sync.plan import Plan
@@ -48,6 +49,7 @@ class Target(Protocol):
 
         :raises LmsUnconfirmed: it was sent, and its outcome is unknown.
         :raises LmsError: it was not carried out.
+        :raises CoordinationError: it was not sent.
         """
 
 
@@ -67,6 +69,7 @@ class Applier:
 
         :return: every change of the plan with its outcome.
         :raises LmsError: the LMS cannot be read, or cannot be written at all. A retry resumes from the journal.
+        :raises CoordinationError: the store that tasks share cannot be used. Likewise.
         :raises PlanRefused: another task applies the same plan.
         """
         left = [each for each in plan.changes if each.action != Action.SKIP and not self._is_final(each)]
@@ -99,11 +102,13 @@ class Applier:
                 # A success that is not the documented one may mean "later".
                 answered = error.status is not None and 200 <= error.status < 300
                 unknown = Result(Outcome.UNCONFIRMED, str(error), answered)
-            except _REFUSALS as error:
-                if not error.is_refusal:
-                    raise  # not the LMS's own words: a gateway may say something else in a moment
-                self._refused(todo, error)
-                return
+            except (LmsError, CoordinationError) as error:
+                if isinstance(error, _REFUSALS) and error.is_refusal:
+                    self._refused(todo, error)
+                    return
+                # It did nothing. A refusal that is not in the LMS's own words may come from a gateway: try again later.
+                self._journal.withdraw(each.change_id for each in todo)
+                raise
             missing = self._not_shown(todo)
             self._journal.record({each.change_id: unknown for each in missing})
             todo = self._still_to_do(missing, self._target.states(missing)) if missing else []

