@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_lms.simulator import Simulator, World
+from airflow_provider_lms.simulator import Simulator, World, faults
 from dev.standalone import Airflow
 from tests.end_to_end.test_connection_form import CHROMIUM, FLAGS
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "ispring_enrollments_with_approval.py"
 DAG = EXAMPLE.stem
-IMPATIENT, CARELESS = "impatient", "careless"
+IMPATIENT, CARELESS, DEFERRABLE = "impatient", "careless", "deferrable"
 CARELESS_ORDER = """
     from airflow.providers.standard.operators.empty import EmptyOperator
 
@@ -123,6 +123,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         IMPATIENT: ("timedelta(days=2)", "timedelta(seconds=2)"),
         # A rejection skips the next task, but the one after it runs all the same.
         CARELESS: ("plan >> approve >> apply", CARELESS_ORDER),
+        DEFERRABLE: ("retries=5,", "retries=0, deferrable=True,"),
     }
     for name, (old, new) in changed.items():
         assert old in example
@@ -148,6 +149,18 @@ def test_nobody_is_enrolled_before_somebody_approves_the_plan_that_is_shown(stag
     assert action["defaults"] is None
 
     stage.answer(run, "Approve", plan["sha256"])
+    stage.wait_for(run, approve="success", apply="success")
+    assert stage.enrolled() >= {*people}
+    assert stage.result(run, "apply")["outcomes"] == {"done": 2}
+
+
+def test_a_lock_is_waited_for_without_a_worker_slot(stage: Stage) -> None:
+    people, conf = stage.hr_asks_for_two()
+    run, action = stage.ask(conf, DEFERRABLE)
+    stage.lms.ispring.fail("POST /enrollment", faults.status(429, Retry_After="35"), before=True)
+    stage.answer(run, "Approve", action["params"]["approved_hash"]["value"])
+    stage.airflow.wait_until("the slot is given back", lambda: stage.states(run)["apply"] == "deferred", 60)
+    assert not stage.enrolled() & {*people}
     stage.wait_for(run, approve="success", apply="success")
     assert stage.enrolled() >= {*people}
     assert stage.result(run, "apply")["outcomes"] == {"done": 2}
