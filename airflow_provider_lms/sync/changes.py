@@ -41,6 +41,8 @@ class Reason(StrEnum):
     """The row names nobody."""
     NO_COURSE = "no_course"
     """The row names no course."""
+    UNKNOWN_COURSE = "unknown_course"
+    """The LMS has no such course, or the connection's role may not see it."""
     NOT_FOUND = "not_found"
     """Nobody in the LMS has this id, e-mail address, login or number."""
     AMBIGUOUS = "ambiguous"

@@ -13,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_lms import clock
+from airflow_provider_lms.lms.errors import LmsNotFound
 from airflow_provider_lms.operators.ispring import ISpringEnrollmentSyncOperator
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.exchange import Reply, Request
@@ -66,6 +67,39 @@ def test_people_are_enrolled_after_an_approval(lms: Simulator, runs: Runs) -> No
     assert runs.apply(plan) == {"done": 3}
     assert learners(lms) == ids(amara, bence, chloe)
     assert lms.ispring.count("POST /enrollment") == 1
+
+
+def test_a_row_with_an_unknown_course_is_skipped_and_the_others_are_not(lms: Simulator, runs: Runs) -> None:
+    amara, bence = lms.ispring.users[:2]
+    unknown = "00000000-0000-4000-8000-000000000000"
+    before = lms.ispring.count(f"GET /content/{unknown}")
+    rows = [*wanted(lms, amara), *({**row, "course_id": unknown} for row in wanted(lms, amara, bence))]
+    plan = runs.plan(rows)
+    assert (plan["changes"], plan["skipped"]) == ({"enroll": 1}, {"unknown_course": 2})
+    assert lms.ispring.count(f"GET /content/{unknown}") - before == 1, "each course is asked for once"
+    assert runs.apply(plan) == {"done": 1, "skipped": 2}
+
+
+def test_a_course_with_learners_is_not_asked_for(lms: Simulator, runs: Runs) -> None:
+    rows = wanted(lms, *lms.ispring.users[:2])
+    runs.apply(runs.plan(rows[:1]))
+    sent = lms.ispring.count(f"GET /content/{course_of(lms).id}")
+    assert runs.plan(rows)["changes"] == {"enroll": 1}
+    assert lms.ispring.count(f"GET /content/{course_of(lms).id}") == sent
+
+
+def test_a_role_that_may_not_see_content_can_enroll(lms: Simulator, runs: Runs) -> None:
+    lms.ispring.fail(f"GET /content/{course_of(lms).id}", faults.status(403), times=9)
+    assert runs.plan(wanted(lms, lms.ispring.users[0]))["changes"] == {"enroll": 1}
+
+
+def test_a_404_that_anybody_could_have_sent_stops_the_plan_and_names_the_course(lms: Simulator, runs: Runs) -> None:
+    def bare_text(_: Request, reply: Reply) -> Reply:
+        return replace(reply, status=404, raw=b"Unknown content item", media_type="text/plain")
+
+    lms.ispring.fail(f"GET /content/{course_of(lms).id}", bare_text)
+    with pytest.raises(LmsNotFound, match=f"no course {course_of(lms).id}"):
+        runs.plan(wanted(lms, lms.ispring.users[0]))
 
 
 def test_the_second_run_changes_nothing(lms: Simulator, runs: Runs) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from airflow_provider_lms import clock
 from airflow_provider_lms.lms.course.progress import LearnerProgress, State
+from airflow_provider_lms.lms.errors import LmsNotFound
 from airflow_provider_lms.lms.ispring.course import STATUSES
 from airflow_provider_lms.sync.builder import PlanBuilder
 from airflow_provider_lms.sync.changes import Action, Reason, Subject
@@ -89,6 +90,8 @@ class _Planner:
         managed = () if options.manage is None else map(str.lower, options.manage.course_ids)
         self._courses = sorted({each.course_id for each in wanted if each.course_id} | {*managed})
         self._enrollments = enrollments_of(client, self._courses)
+        self._courses_with_people = {course_id for _, course_id in self._enrollments}
+        self._known_courses: dict[str, bool] = {}
         self._named: set[tuple[str, str | None]] = set()
         """Whom rows name, or may name, with the course. They keep it, also if the row is skipped."""
         self._plan = PlanBuilder("enrollments")
@@ -99,7 +102,9 @@ class _Planner:
         over = self._finished(repeated.values())
         for user, row in pairs:
             found = self._latest(user, row)
-            if found is None:
+            if found is None and not self._is_known(row.course_id or ""):
+                self._skip(row, user, Reason.UNKNOWN_COURSE)
+            elif found is None:
                 self._enroll(user, row)
             elif row.enrolled_since is not None and day_of(found.access_date) is None:
                 self._skip(row, user, Reason.LACKS_VALUES)
@@ -143,6 +148,19 @@ class _Planner:
 
     def _latest(self, user: User, row: _Wanted) -> Enrollment | None:
         return latest(self._enrollments.get((user.user_id, row.course_id or ""), ()))
+
+    def _is_known(self, course_id: str) -> bool:
+        """Whether the LMS has a course. Asked only where nobody is: an unknown course reads as an empty one."""
+        if course_id in self._courses_with_people:
+            return True
+        if course_id not in self._known_courses:
+            try:
+                self._known_courses[course_id] = all(True for _ in self._client.known_course(course_id))
+            except LmsNotFound as error:
+                if not error.is_refusal:
+                    raise  # not the LMS's own words
+                self._known_courses[course_id] = False
+        return self._known_courses[course_id]
 
     def _is_to_repeat(self, user: User, row: _Wanted) -> bool:
         found = self._latest(user, row)
