@@ -20,7 +20,7 @@ from airflow_provider_lms.sync.plan import Plan
 
 log = logging.getLogger(__name__)
 
-State: TypeAlias = Mapping[str, Any]
+SubjectState: TypeAlias = Mapping[str, Any]
 
 _READ_AGAIN_AFTER: tuple[float, ...] = (1.0, 3.0, 10.0)
 """An LMS may show a change some seconds late."""
@@ -38,10 +38,10 @@ class Target(Protocol):
     def chunks(self, changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
         """The changes, in their order, cut into what one request can do."""
 
-    def states(self, changes: Sequence[Change]) -> Mapping[str, State]:
+    def states(self, changes: Sequence[Change]) -> Mapping[str, SubjectState]:
         """Read the state of each change's subject, by the id of the change. It has every name of the old values."""
 
-    def is_fulfilled(self, change: Change, state: State) -> bool:
+    def is_fulfilled(self, change: Change, state: SubjectState) -> bool:
         """Whether a state is the one that a change leads to."""
 
     def send(self, changes: Sequence[Change]) -> None:
@@ -124,7 +124,7 @@ class Applier:
         if recent:
             self._not_shown(recent)
 
-    def _still_to_do(self, chunk: Sequence[Change], states: Mapping[str, State]) -> list[Change]:
+    def _still_to_do(self, chunk: Sequence[Change], states: Mapping[str, SubjectState]) -> list[Change]:
         """The changes of a chunk that are to be sent. What is to be said of the others is recorded."""
         todo = []
         for each in chunk:
@@ -165,7 +165,7 @@ class Applier:
                 break
         return missing
 
-    def _is_done(self, change: Change, states: Mapping[str, State]) -> bool:
+    def _is_done(self, change: Change, states: Mapping[str, SubjectState]) -> bool:
         return self._target.is_fulfilled(change, states[change.change_id])
 
     def _refused(self, changes: Sequence[Change], error: LmsError) -> None:
