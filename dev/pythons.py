@@ -36,6 +36,7 @@ def prepare(version: str) -> Path:
         uv("venv", "--quiet", "--clear", "--python", version, str(environment))
         install = ("pip", "install", "--quiet", "--python", str(python))
         uv(*install, "--require-hashes", "--requirement", str(PINNED))
+        uv(*install, "uv")  # as in make's own environments: tests build the package with it
         uv(*install, "--no-deps", "--editable", str(ROOT))
         marker.write_text(PINNED.read_text())
     return python
