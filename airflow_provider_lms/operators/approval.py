@@ -49,7 +49,7 @@ class SyncApprovalOperator(ApprovalOperator):
             mode="apply",
             plan=plan.output,
             approved_hash="{{ ti.xcom_pull('approve', key='approved_hash') }}",
-            output_path="s3://lake/lms/reports/{{ ds }}",
+            output_path="s3://lake/lms/reports/{{ run_id }}",
         )
         plan >> approve >> apply
     """

@@ -109,7 +109,7 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
     :param columns: how the columns of ``desired`` are called, by this package's name: a name, or a place counted from 0
         if the rows are sequences, such as those of a SQL query (templated). None takes this package's names.
     :param manage: whom the plan may touch (templated). None is everybody, but then nothing can be removed.
-    :param max_changes: a plan with more changes must not be applied, and the task fails (templated).
+    :param max_changes: a plan with more changes must not be applied, and the task that makes it fails (templated).
     :param max_removals: the most people who may lose an enrollment or their account; with more, the plan must not be
         applied. A number, or a share such as ``5%`` of the managed people who have something to lose (templated).
     :param plan: to apply: the folder of the plan, or what the task that made it has returned (templated).
@@ -333,13 +333,14 @@ class LmsSyncOperator(Killable, BaseOperator, Generic[C]):
         plan.check_approved(self.approved_hash, self.kind, client.asset_root or "")
         check_can_write("plan", directory)
         applier = Applier(self.target(client, plan.settings), Journal(directory, plan.sha256))
+        is_repeated = bool(plan.counts()) and not applier.left(plan)
         try:
             applier.apply(plan)
         finally:
             # Also if the LMS has failed in the middle: what was done is to be known.
             rows = applier.report(plan)
             location = write_report(plan, rows, "output_path", self.output_path, run, parts)["uri"]
-            text = summarize_report(plan, rows, location)
+            text = summarize_report(plan, rows, location, is_repeated=is_repeated)
             self.log.info("%s", text)
         result = ReportSummary(report=location, sha256=plan.sha256, outcomes=outcomes(rows), summary=text)
         self._fail_if_not_done(result)

@@ -72,14 +72,17 @@ class Applier:
         :raises CoordinationError: the store that tasks share cannot be used. Likewise.
         :raises PlanRefused: another task applies the same plan.
         """
-        left = [each for each in plan.changes if each.action != Action.SKIP and not self._is_final(each)]
         try:
-            for chunk in self._target.chunks(left):
+            for chunk in self._target.chunks(self.left(plan)):
                 self._wait_for_earlier(chunk)
                 self._apply(chunk)
         finally:
             self._journal.close()
         return self.report(plan)
+
+    def left(self, plan: Plan) -> list[Change]:
+        """The changes of the plan whose outcome is not known yet."""
+        return [each for each in plan.changes if each.action != Action.SKIP and not self._is_final(each)]
 
     def report(self, plan: Plan) -> list[AppliedChange]:
         """Every change of the plan with its outcome, as far as it was applied."""

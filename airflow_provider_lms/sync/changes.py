@@ -101,7 +101,7 @@ class Change(Record, kw_only=True):
 
     change_id: Id
     action: Annotated[Id, about("What is done: create, activate, move, update, enroll and so on, or skip.")]
-    person: Annotated[str | None, about("The person as the desired state names them.", personal="direct")] = None
+    person: Annotated[str | None, about("The person as desired rows name people.", personal="direct")] = None
     person_id: Annotated[str | None, about("The person's id in the LMS; null for a new one.", personal="indirect")] = (
         None
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from airflow_provider_lms.storage.reader import read_parts
 
 if TYPE_CHECKING:
     from airflow_provider_lms.storage.files import Location
+
+log = logging.getLogger(__name__)
 
 Row: TypeAlias = Mapping[str, Any]
 Columns: TypeAlias = Mapping[str, "str | int"]
@@ -42,12 +45,22 @@ def read_desired(
     :param required: those that every row must have as a column.
     :param defaults: how columns are called if ``columns`` does not say so.
     :raises ValueError: the source is nothing of the kind, it is empty, or a column is missing; the message names it.
+        Whether a table has each column that ``columns`` names is only known at its end.
     """
-    mapping = _mapping(columns, known, defaults)
-    found = False
+    given = parse_object("columns", columns) or {}
+    mapping = _mapping(given, known, defaults)
+    found, unseen = False, {*given}
     for number, row in enumerate(_rows(source), 1):
         found = True
-        yield _chosen(row, mapping, required, number)
+        chosen = _chosen(row, mapping, required, number)
+        unseen -= chosen.keys()
+        yield chosen
+    if found and unseen:
+        name = min(unseen)
+        message = f"columns: no row has {mapping[name]!r} for {name}."
+        if _is_table(source):
+            raise ValueError(f"{message} Correct the name, or leave the entry out.")
+        log.warning("%s", message)  # objects may leave out what has no value
     if not found:
         raise ValueError(
             "desired: there are no rows. An empty file or an empty result of a query would mean that nobody is wanted, "
@@ -98,9 +111,9 @@ def as_bool(name: str, value: object) -> bool | None:
     return word in _YES
 
 
-def _mapping(columns: object, known: Sequence[str], defaults: Columns) -> dict[str, str | int]:
+def _mapping(given: Mapping[str, Any], known: Sequence[str], defaults: Columns) -> dict[str, str | int]:
     found: dict[str, str | int] = {name: defaults.get(name, name) for name in known}
-    for name, column in (parse_object("columns", columns) or {}).items():
+    for name, column in given.items():
         if name not in found:
             raise ValueError(f"columns: {name!r} is not one of {', '.join(known)}.")
         if not isinstance(column, str | int) or isinstance(column, bool):
@@ -114,7 +127,7 @@ def _chosen(row: object, mapping: Columns, required: Sequence[str], number: int)
     if isinstance(row, Mapping):
         found = {name: row[column] for name, column in mapping.items() if column in row}
         # Not their names: without a header, these would be the first person's data.
-        has = f"Number of columns: {len(row)}. Is there a header?"
+        has = f"Number of columns: {len(row)}. A CSV file needs a header, and commas between its columns."
     elif isinstance(row, Sequence) and not isinstance(row, str | bytes):
         places = {name: column for name, column in mapping.items() if isinstance(column, int)}
         found = {name: row[place] for name, place in places.items() if place < len(row)}
@@ -125,6 +138,14 @@ def _chosen(row: object, mapping: Columns, required: Sequence[str], number: int)
         if name not in found:
             raise ValueError(f"desired: row {number} has no column {mapping[name]!r} for {name}. {has}")
     return found
+
+
+def _is_table(source: object) -> bool:
+    """Whether all rows have the same columns: a dataset, or a file that is not of JSON lines."""
+    if isinstance(source, Mapping):
+        return True
+    text = str(source).strip() if isinstance(source, str) or hasattr(source, "protocol") else ""
+    return bool(text) and text[0] not in "[{" and not text.lower().endswith(".jsonl")
 
 
 def _rows(source: object) -> Iterable[object]:
@@ -159,6 +180,8 @@ def _named_errors(path: Location) -> Iterator[None]:
     """Errors that name the file. The libraries' own may quote what they could not read."""
     try:
         yield
+    except FileNotFoundError:
+        raise FileNotFoundError(f"desired: there is no file {path}.") from None
     except (ValueError, msgspec.DecodeError, csv.Error) as error:
         if isinstance(error, ValueError) and str(error).startswith("desired"):
             raise
@@ -173,7 +196,12 @@ def _is_summary(value: object) -> bool:
 
 def _dataset_rows(location: Any) -> Iterator[object]:
     directory = folder("desired", location)
-    manifest = load_manifest(directory)
+    try:
+        manifest = load_manifest(directory)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"desired: {directory} is neither the folder of a dataset nor a .csv, .jsonl or .parquet file."
+        ) from None
     if not (manifest.complete and manifest.consistent):
         raise ValueError(
             f"desired: the dataset in {directory} may lack rows, and whoever is missing would be taken for not wanted. "
@@ -183,7 +211,7 @@ def _dataset_rows(location: Any) -> Iterator[object]:
 
 
 def _file_rows(path: Location, kind: str) -> Iterator[object]:
-    with open_to_read(path) as file, _named_errors(path):  # type: ignore[arg-type]
+    with _named_errors(path), open_to_read(path) as file:  # type: ignore[arg-type]
         if kind == "csv":
             # A byte order mark, as spreadsheets write it, is no part of the first column's name.
             yield from csv.DictReader(io.TextIOWrapper(file, "utf-8-sig", newline=""))

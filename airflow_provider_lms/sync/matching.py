@@ -33,6 +33,10 @@ class Matching(Generic[T]):
         for key in {_same(key) for key in keys if key}:
             self._by_key[key].append(thing)
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to be found."""
+        return bool(self._by_key)
+
     def find(self, key: str | None) -> Match[T]:
         """The one that a key stands for."""
         if key is None:

@@ -87,10 +87,12 @@ class Plan:
         :param account: of the client that would apply it.
         :raises PlanRefused: it is another plan, or it must not be applied, or it is about another account.
         """
-        if not isinstance(approved_hash, str) or approved_hash.strip().lower() != self.sha256:
+        if not isinstance(approved_hash, str) or not approved_hash.strip():
+            raise PlanRefused("approved_hash: it is empty, so no plan was approved.")
+        if approved_hash.strip().lower() != self.sha256:
             raise PlanRefused(
-                f"approved_hash: this is not the plan that was approved. Its hash is {self.sha256}. A plan that was "
-                "made anew needs a new approval."
+                "approved_hash: this is not the plan that was approved. A plan that was made anew has another hash "
+                "and needs a new approval."
             )
         if self.kind != kind:
             raise PlanRefused(f"plan: it is about {self.kind}, and this operator changes {kind}.")

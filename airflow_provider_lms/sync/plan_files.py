@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_lms.storage.parts import PartOptions
 
 _KEY = ("change_id",)
+_PLAN = "_plan"
+"""How the name of a plan's listing ends."""
 
 
 def write_plan(plan: Plan, name: str, location: object, run: TaskInstanceKey, parts: PartOptions) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def write_plan(plan: Plan, name: str, location: object, run: TaskInstanceKey, pa
     :return: the dataset's summary.
     """
     description = Description(
-        resource=f"{plan.kind}_plan",
+        resource=f"{plan.kind}{_PLAN}",
         record=Change,
         primary_key=_KEY,
         watermark=None,
@@ -59,7 +61,12 @@ def load_plan(directory: ObjectStoragePath) -> Plan:
     :raises FileNotFoundError: there is none.
     :raises PlanRefused: this is no plan, or it was changed since.
     """
-    manifest = load_manifest(directory)
+    try:
+        manifest = load_manifest(directory)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"plan: there is no plan in {directory}. Give the folder that holds it.") from None
+    if not manifest.resource.endswith(_PLAN):
+        raise PlanRefused(f"plan: {directory} holds {manifest.resource}, and no plan.")
     header = dict(manifest.query)
     written = header.pop("sha256", None)
     try:

@@ -47,12 +47,15 @@ def summarize_plan(plan: Plan, location: str) -> str:
     return "\n".join([*lines, f"The changes, one by one: `{location}`", "", f"Hash: `{plan.sha256}`"])
 
 
-def summarize_report(plan: Plan, rows: Sequence[AppliedChange], location: str) -> str:
+def summarize_report(plan: Plan, rows: Sequence[AppliedChange], location: str, *, is_repeated: bool = False) -> str:
     """What came of a plan.
 
     :param location: the folder with the report.
+    :param is_repeated: whether all of it had been applied before.
     """
     lines = [f"### Applied to {plan.kind} in {plan.account}", ""]
+    if is_repeated:
+        lines += ["**This plan had been applied before.** Nothing was read or sent; this is what came of it then.", ""]
     lines += _table(("outcome", "changes"), outcomes(rows))
     by_action = Counter((each.action, each.outcome) for each in rows if each.outcome != Outcome.SKIPPED)
     lines += _table(

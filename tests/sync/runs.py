@@ -30,9 +30,18 @@ class Runs:
 
     def apply(self, plan: dict[str, Any], **options: Any) -> dict[str, int]:
         """Apply a plan; how often there was each outcome."""
-        given = {"plan": plan, "approved_hash": plan["sha256"], "output_path": str(self.reports), **options}
-        outcomes: dict[str, int] = self._run(mode="apply", **given)["outcomes"]
+        outcomes: dict[str, int] = self.applied(plan, **options)["outcomes"]
         return outcomes
+
+    def applied(self, plan: dict[str, Any], **options: Any) -> dict[str, Any]:
+        """Apply a plan; what the task returns."""
+        given = {"plan": plan, "approved_hash": plan["sha256"], "output_path": str(self.reports), **options}
+        result: dict[str, Any] = self._run(mode="apply", **given)
+        return result
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The changes of the last plan."""
+        return [*read_records(str(self.plans))]
 
     def planned(self) -> list[tuple[str, str | None, str | None]]:
         """The changes of the last plan: action, person, and the reason if it is skipped."""

@@ -142,6 +142,30 @@ def test_what_cannot_be_read_is_named(source: object, columns: object, message: 
         read(source, columns)
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_column_of_a_file_with_a_misspelled_name_is_refused(separator: str, tmp_path: Path) -> None:
+    path = tmp_path / "desired.csv"
+    path.write_text(separator.join(["mail", "training", "untill"]) + "\n" + separator.join(["a", "c", "2026-12-31"]))
+    columns = {"person": "mail", "course_id": "training", "due_date": "until"}
+    message = {",": r"^columns: no row has 'until' for due_date\.", ";": "commas between its columns"}[separator]
+    with pytest.raises(ValueError, match=message):
+        [*read_desired(str(path), columns, ("person", "course_id", "due_date"), ("person",), {})]
+
+
+def test_a_column_that_no_object_has_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Objects may leave out what has no value."""
+    rows = [{"mail": "a"}, {"mail": "b"}]
+    columns = {"person": "mail", "due_date": "until"}
+    assert len([*read_desired(rows, columns, ("person", "due_date"), ("person",), {})]) == 2
+    assert "columns: no row has 'until' for due_date." in caplog.text
+
+
+@pytest.mark.parametrize("source", ["nothing.csv", "nothing"])
+def test_a_source_that_is_not_there_is_named(source: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=rf"^desired: .*{source}"):
+        [*read_desired(str(tmp_path / source), None, ("person",), ("person",), {})]
+
+
 def test_a_row_in_the_middle_without_a_column_is_named() -> None:
     with pytest.raises(ValueError, match=r"^desired: row 2 has no column 'course_id'"):
         read([ROWS[0], {"email": "b@example.com"}])

@@ -425,11 +425,53 @@ def test_only_an_approved_plan_is_applied(lms: Simulator, runs: Runs) -> None:
     first = runs.plan(rows)
     second = runs.plan(rows)  # the same changes, made anew
     assert first["sha256"] != second["sha256"]
-    for wrong in (first["sha256"], "", "None"):
+    for wrong in (first["sha256"], "None"):
         with pytest.raises(AirflowFailException, match=r"^approved_hash: this is not the plan that was approved"):
             runs.apply(second, approved_hash=wrong)
+    with pytest.raises(AirflowFailException, match=r"^approved_hash: it is empty, so no plan was approved"):
+        runs.apply(second, approved_hash="")
     assert writes(lms) == 0
     assert runs.apply(second) == {"done": 1}
+
+
+def test_a_plan_that_was_applied_before_says_so_and_sends_nothing(lms: Simulator, runs: Runs) -> None:
+    plan = runs.plan(wanted(lms, lms.ispring.users[0]))
+    assert "had been applied before" not in runs.applied(plan)["summary"]
+    sent = writes(lms)
+    again = runs.applied(plan)
+    assert "**This plan had been applied before.**" in again["summary"]
+    assert again["outcomes"] == {"done": 1}
+    assert writes(lms) == sent
+
+
+def test_the_title_of_a_course_is_not_taken_for_its_id(lms: Simulator, runs: Runs) -> None:
+    rows = [*wanted(lms, lms.ispring.users[0]), {"user_id": lms.ispring.users[1].id, "course_id": "Fire safety 1"}]
+    with pytest.raises(ValueError, match=r"^desired: row 2: course_id: expected the id of a course") as error:
+        runs.plan(rows)
+    assert "Fire" not in str(error.value), "a misplaced column may be about a person"
+
+
+def test_a_profile_field_that_nobody_has_is_named(lms: Simulator, runs: Runs) -> None:
+    rows = [{"NOPE": "1", "course_id": course_of(lms).id}]
+    with pytest.raises(ValueError, match=r"^match_by: nobody in the account has a value in 'fields.NOPE'"):
+        runs.plan(rows, match_by="fields.NOPE")
+
+
+@pytest.mark.parametrize("match_by", ["email", "user_id", "fields.NUMBER"])
+def test_who_loses_an_enrollment_is_named_in_the_plan_as_rows_name_people(
+    match_by: str, lms: Simulator, runs: Runs
+) -> None:
+    amara, bence = lms.ispring.users[:2]
+    lms.ispring.state.change_users([replace(amara, profile=(("NUMBER", "1"),))])
+    runs.apply(runs.plan(wanted(lms, amara, bence)))
+    manage = {"manage": everybody(lms), "removals": "unenroll", "max_removals": "100%"}
+    keys = {"email": "email", "user_id": "user_id", "fields.NUMBER": "NUMBER"}
+    rows = [{keys[match_by]: "somebody", "course_id": course_of(lms).id}]
+    runs.plan(rows, match_by=match_by, **manage)
+    named = {row["personId"]: row["person"] for row in runs.rows() if row["action"] == "unenroll"}
+    number = {"email": amara.email, "user_id": amara.id, "fields.NUMBER": "1"}[match_by]
+    assert named[amara.id] == number
+    assert named[bence.id] == (bence.id if match_by == "user_id" else bence.email)
 
 
 def test_a_plan_is_for_its_own_account(lms: Simulator, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

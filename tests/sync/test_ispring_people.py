@@ -116,9 +116,44 @@ def test_nobody_gets_the_address_of_somebody_else(lms: Simulator, runs: Runs) ->
 def test_the_manager_of_a_new_person_is_announced_for_the_next_plan(lms: Simulator, runs: Runs) -> None:
     rows = [row("N1", **NEW, boss=5)]
     plan = runs.plan(rows)
-    assert "1 new people get their manager by the next plan" in plan["summary"]
+    assert "New people who get their manager by the next plan, once they exist: 1." in plan["summary"]
     runs.apply(plan)
     assert runs.plan(rows)["changes"] == {"set_manager": 1}
+
+
+def test_the_manager_of_a_new_person_may_be_new_as_well(runs: Runs) -> None:
+    other = {**NEW, "mail": "second@example.com", "account": "second"}
+    plan = runs.plan([row("N1", **NEW, boss="n2"), row("N2", **other)])
+    assert (plan["changes"], plan["skipped"]) == ({"create": 2}, {})
+
+
+def test_a_manager_of_a_new_person_who_does_not_exist_is_listed(runs: Runs) -> None:
+    plan = runs.plan([row("N1", **NEW, boss="nobody")])
+    assert (plan["changes"], plan["skipped"]) == ({"create": 1}, {"unknown_manager": 1})
+    assert "by the next plan" not in plan["summary"]
+
+
+def test_a_profile_field_that_nobody_has_is_noted(runs: Runs) -> None:
+    plan = runs.plan([row("N1", **NEW)], match_by="fields.NOPE")
+    assert "Nobody in the account has a value in fields.NOPE, so nobody was found." in plan["summary"]
+
+
+def test_only_those_whose_row_says_so_are_deactivated_if_that_is_asked_for(lms: Simulator, runs: Runs) -> None:
+    rows = [row(3, works_here=False), row(4, works_here=True)]
+    plan = runs.plan(rows, removals="deactivate_listed")
+    assert plan["changes"] == {"deactivate": 1}
+    assert runs.apply(plan) == {"done": 1}
+    found = {n: user.status for n, user in by_number(lms).items()}
+    assert (found["3"], found["4"], found["5"]) == (BLOCKED, ACTIVE, ACTIVE)
+
+
+def test_who_is_deactivated_without_a_row_is_named_in_the_plan(lms: Simulator, runs: Runs) -> None:
+    manage = {"group_ids": lms.ispring.world.groups[2].id}
+    runs.plan([row("nobody")], manage=manage, removals="deactivate", max_removals="100%")
+    named = {each["personId"]: each["person"] for each in runs.rows() if each["action"] == "deactivate"}
+    numbers = {user.id: number for number, user in by_number(lms).items()}
+    assert named
+    assert named == {user_id: numbers[user_id] for user_id in named}
 
 
 def test_nobody_is_put_where_the_plan_may_not_reach(lms: Simulator, runs: Runs) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_lms.storage.parts import PartOptions
 from airflow_provider_lms.sync.changes import Action, Change, Reason, change
 from airflow_provider_lms.sync.limits import Limits, check_removals
 from airflow_provider_lms.sync.plan import Plan, PlanRefused, in_order
-from airflow_provider_lms.sync.plan_files import load_plan, plan_folder, write_plan
+from airflow_provider_lms.sync.plan_files import load_plan, plan_folder, write_plan, write_report
 from airflow_provider_lms.sync.summary import summarize_plan
 
 MORNING, EVENING = datetime(2026, 1, 1, 8, tzinfo=UTC), datetime(2026, 1, 1, 20, tzinfo=UTC)
@@ -84,11 +84,23 @@ def test_what_is_no_plan_is_refused(tmp_path: Path) -> None:
         load_plan(folder("plan", str(tmp_path)))
 
 
+def test_what_is_no_plan_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"^plan: there is no plan in "):
+        load_plan(folder("plan", str(tmp_path)))
+    made, parts = plan(), PartOptions(Format("jsonl", "none"), 10_000, 300)
+    write_report(made, [], "output_path", str(tmp_path), TaskInstanceKey(), parts)
+    with pytest.raises(PlanRefused, match=r"^plan: .* holds people_report, and no plan\."):
+        load_plan(folder("plan", str(tmp_path)))
+
+
 def test_only_the_plan_that_was_approved_may_be_applied() -> None:
     made = plan()
     made.check_approved(made.sha256, "people", made.account)
     made.check_approved(f" {made.sha256.upper()}\n", "people", made.account)  # as people copy it
-    for wrong in (None, "", "None", plan(planned_at=EVENING).sha256, made.sha256[:-1]):
+    for nothing in (None, "", " "):
+        with pytest.raises(PlanRefused, match=r"^approved_hash: it is empty"):
+            made.check_approved(nothing, "people", made.account)
+    for wrong in ("None", plan(planned_at=EVENING).sha256, made.sha256[:-1]):
         with pytest.raises(PlanRefused, match=r"^approved_hash: this is not the plan that was approved"):
             made.check_approved(wrong, "people", made.account)
     with pytest.raises(PlanRefused, match=r"^plan: it is about the account ispring-learn://acme"):

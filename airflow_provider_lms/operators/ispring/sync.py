@@ -67,14 +67,14 @@ class ISpringEnrollmentSyncOperator(ISpringSyncOperator):
             task_id="plan",
             desired="s3://hr/enrollments.csv",
             columns={"person": "mail", "course_id": "training"},
-            output_path="s3://lake/lms/plans/{{ ds }}",
+            output_path="s3://lake/lms/plans/{{ run_id }}",
         )
         apply = ISpringEnrollmentSyncOperator(
             task_id="apply",
             mode="apply",
             plan=plan.output,
             approved_hash="{{ params.approved_hash }}",
-            output_path="s3://lake/lms/reports/{{ ds }}",
+            output_path="s3://lake/lms/reports/{{ run_id }}",
         )
     """
 
@@ -149,8 +149,9 @@ class ISpringPeopleSyncOperator(ISpringSyncOperator):
         ``fields.EMPLOYEE_NO`` (templated).
     :param manage: whom the plan may touch: ``department_ids`` (with their sub-departments), ``group_ids``, or both
         (templated).
-    :param removals: ``never``, or ``deactivate``: those whose row says so, and managed people without a row
-        (templated). Needs ``manage``.
+    :param removals: who loses access (templated). ``never``: nobody. ``deactivate_listed``: those whose row says that
+        they are not active. ``deactivate``: also every managed person without a row, so the rows must list everybody;
+        this needs ``manage``.
     :param create: whether people who are not found get an account.
     :param send_invitation: whether a new person gets the LMS's e-mail.
 
@@ -163,7 +164,7 @@ class ISpringPeopleSyncOperator(ISpringSyncOperator):
             desired=read_hr_system.output,
             match_by="fields.EMPLOYEE_NO",
             columns={"person": "number", "email": "mail", "login": "mail", "department": "unit"},
-            output_path="s3://lake/lms/plans/people/{{ ds }}",
+            output_path="s3://lake/lms/plans/people/{{ run_id }}",
         )
     """
 
@@ -212,7 +213,8 @@ class ISpringPeopleSyncOperator(ISpringSyncOperator):
 
         manage = Manage.parse(self.manage, MANAGED)
         removals: Removals = parse_choice("removals", self.removals, get_args(Removals))
-        check_removals(removals, names_people=manage is not None and manage.names_people)
+        if removals == "deactivate":
+            check_removals(removals, names_people=manage is not None and manage.names_people)
         return PeopleOptions(
             match_by=parse_match_by(self.match_by),
             manage=manage,

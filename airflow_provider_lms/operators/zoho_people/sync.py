@@ -55,7 +55,7 @@ class ZohoPeopleEnrollmentSyncOperator(LmsSyncOperator["ZohoPeopleClient"]):
         ZohoPeopleEnrollmentSyncOperator(
             task_id="plan",
             desired="s3://hr/enrollments.parquet",
-            output_path="s3://lake/lms/plans/{{ ds }}",
+            output_path="s3://lake/lms/plans/{{ run_id }}",
         )
     """
 

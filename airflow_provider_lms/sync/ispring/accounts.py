@@ -47,6 +47,11 @@ def key_of(user: User, match_by: str) -> str | None:
     return profile(user).get(match_by.removeprefix(FIELDS).upper())
 
 
+def name_of(user: User, match_by: str) -> str | None:
+    """How a user whom no row names is called in a plan, so that somebody can tell who it is."""
+    return key_of(user, match_by) or profile(user).get("EMAIL")
+
+
 def profile(user: User) -> dict[str, str]:
     """A user's profile fields that have a value, by upper-case name."""
     fields = user.fields if isinstance(user.fields, Mapping) else {}
@@ -168,7 +173,7 @@ def with_sub_departments(department_ids: Iterable[str], client: ISpringLearnClie
     parents = {each.department_id: each.parent_department_id for each in records(client.departments())}
     wanted = {*department_ids}
     if unknown := sorted(wanted - parents.keys()):
-        raise ValueError(f"manage: the LMS has no department {', '.join(unknown)}.")
+        raise ValueError(f"manage: the LMS has no department {', '.join(unknown)}. Give the ids of departments.")
     return {each for each in parents if wanted & {*_upwards(each, parents)}}
 
 

@@ -15,7 +15,7 @@ from airflow_provider_lms.lms.ispring.course import STATUSES
 from airflow_provider_lms.sync.builder import PlanBuilder
 from airflow_provider_lms.sync.changes import Action, Reason, Subject
 from airflow_provider_lms.sync.desired import as_day, as_text
-from airflow_provider_lms.sync.ispring.accounts import ACTIVE, Accounts, Manage
+from airflow_provider_lms.sync.ispring.accounts import ACTIVE, Accounts, Manage, name_of
 from airflow_provider_lms.sync.reading import records
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class _Planner:
     def _pairs(self) -> Iterator[tuple[User, _Wanted]]:
         """The rows that name one person in scope, each once."""
         people, seen = self._accounts.by(self._options.match_by), set()
+        if not people:
+            raise ValueError(f"match_by: nobody in the account has a value in {self._options.match_by!r}.")
         for row in self._wanted:
             user, reason, candidates = people.find(row.person)
             self._named.update((each.user_id, row.course_id) for each in candidates)
@@ -222,7 +224,8 @@ class _Planner:
             found = self._enrollments[user.user_id, course_id]
             ours = [each for each in found if each.enrollment_type_group != _SELF_ENROLLED]
             open_ones = [each for each in ours if each.enrollment_id not in over]
-            subject: Subject = {"person_id": user.user_id, "course_id": course_id}
+            person = name_of(user, self._options.match_by)
+            subject: Subject = {"person": person, "person_id": user.user_id, "course_id": course_id}
             if not ours:
                 self._plan.skip(Reason.SELF_ENROLLED, **subject)
             elif len(open_ones) < len(ours):
@@ -304,6 +307,8 @@ def _wanted(number: int, row: Mapping[str, Any]) -> _Wanted:
             raise ValueError(f"desired: row {number}: {error}") from None
 
     course_id = as_text(row.get("course_id"))
+    if course_id is not None and len(course_id.split()) > 1:
+        raise ValueError(f"desired: row {number}: course_id: expected the id of a course, which has no spaces.")
     return _Wanted(
         number,
         as_text(row.get("person")),

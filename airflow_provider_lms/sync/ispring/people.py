@@ -18,6 +18,7 @@ from airflow_provider_lms.sync.ispring.accounts import (
     is_administrator,
     is_same,
     manager_of,
+    name_of,
     profile,
 )
 from airflow_provider_lms.sync.reading import records
@@ -33,7 +34,7 @@ COLUMNS = ("person", "login", "email", "department", "manager", "active")
 REQUIRED = ("person",)
 MANAGED = ("department_ids", "group_ids")
 
-Removals: TypeAlias = Literal["never", "deactivate"]
+Removals: TypeAlias = Literal["never", "deactivate", "deactivate_listed"]
 
 NAMED_IN_UPDATES = ("LOGIN", "EMAIL")
 """Profile fields that the OpenAPI document requires in each update. Whether the LMS insists is not known."""
@@ -46,8 +47,8 @@ class PeopleOptions:
 
     :param match_by: what people are found by.
     :param manage: whom the plan may touch; None is everybody, and then nobody is deactivated for not being listed.
-    :param removals: ``deactivate`` deactivates those whose row says that they are not active, and managed people
-        without a row.
+    :param removals: ``deactivate_listed`` deactivates those whose row says that they are not active; ``deactivate``
+        also managed people without a row.
     :param create: whether people who are not found get an account.
     :param send_invitation: whether they are invited by e-mail.
     :param limits: how much may change.
@@ -94,6 +95,7 @@ class _Planner:
         self._people = self._accounts.by(options.match_by)
         self._departments = departments_by_key(records(client.departments()))
         self._unique = {name: self._accounts.by(name.lower()) for name in NAMED_IN_UPDATES}
+        self._wanted_people = {each.person.casefold() for each in wanted if each.person is not None}
         self._claimed: set[tuple[str, str]] = set()
         self._without_manager = 0
         self._named: set[str] = set()
@@ -118,8 +120,10 @@ class _Planner:
         }
         if self._without_manager:
             self._plan.notes.append(
-                f"{self._without_manager:,} new people get their manager by the next plan, once they have an account."
+                f"New people who get their manager by the next plan, once they exist: {self._without_manager:,}."
             )
+        if not self._people:
+            self._plan.notes.append(f"Nobody in the account has a value in {options.match_by}, so nobody was found.")
         active = sum(each.status == ACTIVE for each in self._accounts.managed)
         return self._plan.plan(self._client.asset_root, settings, options.limits, active)
 
@@ -180,8 +184,13 @@ class _Planner:
             "department_id": department and department.department_id,
             "fields": {name: value for name, value in row.fields.items() if name not in NAMED_IN_UPDATES},
         }
-        self._without_manager += row.manager is not None
         self._add(Action.CREATE, row, None, {"user_id": None}, new)
+        if row.manager is None:
+            return
+        if row.manager.casefold() in self._wanted_people or self._people.find(row.manager).found is not None:
+            self._without_manager += 1
+        else:
+            self._skip(row, None, Reason.UNKNOWN_MANAGER)
 
     def _why_not_created(self, row: _Wanted) -> Reason | None:
         # An id is the LMS's own, so nobody can be created by one: it is mistyped, or its owner was deleted.
@@ -231,7 +240,7 @@ class _Planner:
             self._add(Action.SET_MANAGER, row, user, {"manager_id": manager_of(user)}, {"manager_id": manager.user_id})
 
     def _deactivate(self, user: User, row: _Wanted | None) -> None:
-        if self._options.removals != "deactivate":
+        if self._options.removals == "never":
             self._skip(row, user, Reason.REMOVALS_OFF)
         elif is_administrator(user):
             self._skip(row, user, Reason.ADMINISTRATOR)
@@ -249,11 +258,16 @@ class _Planner:
         self, action: Action, row: _Wanted | None, user: User | None, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
         person_id = None if user is None else user.user_id
-        self._plan.add(action, old, new, person=row and row.person, person_id=person_id)
+        self._plan.add(action, old, new, person=self._name(row, user), person_id=person_id)
 
     def _skip(self, row: _Wanted | None, user: User | None, reason: Reason | None) -> None:
         person_id = None if user is None else user.user_id
-        self._plan.skip(reason, row and row.number, person=row and row.person, person_id=person_id)
+        self._plan.skip(reason, row and row.number, person=self._name(row, user), person_id=person_id)
+
+    def _name(self, row: _Wanted | None, user: User | None) -> str | None:
+        if row is not None:
+            return row.person
+        return None if user is None else name_of(user, self._options.match_by)
 
 
 def columns_for(columns: object) -> Iterator[str]:

@@ -165,7 +165,7 @@ class _Planner:
         """The rows that name one employee in scope, each once."""
         people: Matching[Employee] = Matching()
         for employee in self._employees:
-            people.add(employee, getattr(employee, _ATTRIBUTES[self._options.match_by]))
+            people.add(employee, self._key(employee))
         seen: set[tuple[str, Place]] = set()
         for row in self._wanted:
             found, reason, candidates = people.find(row.person)
@@ -196,11 +196,16 @@ class _Planner:
                     and self._is_managed(employee)
                     and (employee.erecno, place[0]) not in self._named
                 ):
-                    self._add(Action.UNENROLL, None, employee, place, learner_id or "")
+                    self._add(Action.UNENROLL, self._key(employee), employee, place, learner_id or "")
 
     def _is_managed(self, employee: Employee) -> bool:
         departments = self._options.department_ids
         return departments is None or employee.department_id in departments
+
+    def _key(self, employee: Employee) -> str | None:
+        """What an employee is found by."""
+        found: str | None = getattr(employee, _ATTRIBUTES[self._options.match_by])
+        return found
 
     def _learner_id(self, employee: Employee) -> str | None:
         found: str | None = getattr(employee, _ATTRIBUTES[self._options.learner_id_is])
