@@ -140,8 +140,10 @@ def test_a_profile_field_that_nobody_has_is_noted(runs: Runs) -> None:
 
 def test_only_those_whose_row_says_so_are_deactivated_if_that_is_asked_for(lms: Simulator, runs: Runs) -> None:
     rows = [row(3, works_here=False), row(4, works_here=True)]
-    plan = runs.plan(rows, removals="deactivate_listed")
-    assert plan["changes"] == {"deactivate": 1}
+    manage = {"department_ids": lms.ispring.world.departments[0].id}
+    for options in ({"manage": manage}, {}):
+        plan = runs.plan(rows, removals="deactivate_listed", **options)
+        assert plan["changes"] == {"deactivate": 1}
     assert runs.apply(plan) == {"done": 1}
     found = {n: user.status for n, user in by_number(lms).items()}
     assert (found["3"], found["4"], found["5"]) == (BLOCKED, ACTIVE, ACTIVE)
