@@ -434,6 +434,14 @@ def test_only_an_approved_plan_is_applied(lms: Simulator, runs: Runs) -> None:
     assert runs.apply(second) == {"done": 1}
 
 
+def test_due_dates_in_the_past_are_noted(lms: Simulator, runs: Runs) -> None:
+    today = clock.utcnow().date()
+    amara, bence = lms.ispring.users[:2]
+    rows = [*wanted(lms, amara, due_date=f"{today - timedelta(days=1)}"), *wanted(lms, bence, due_date=f"{today}")]
+    assert "* Changes with a due date in the past: 1." in runs.plan(rows)["summary"]
+    assert "in the past" not in runs.plan(rows[1:])["summary"]
+
+
 def test_a_plan_that_was_applied_before_says_so_and_sends_nothing(lms: Simulator, runs: Runs) -> None:
     plan = runs.plan(wanted(lms, lms.ispring.users[0]))
     assert "had been applied before" not in runs.applied(plan)["summary"]

@@ -94,6 +94,7 @@ class _Planner:
         self._known_courses: dict[str, bool] = {}
         self._named: set[tuple[str, str | None]] = set()
         """Whom rows name, or may name, with the course. They keep it, also if the row is skipped."""
+        self._past_due = 0
         self._plan = PlanBuilder("enrollments")
 
     def plan(self) -> Plan:
@@ -114,6 +115,8 @@ class _Planner:
                 self._move_due_date(user, row, found)
             else:
                 self._plan.unchanged += 1
+        if self._past_due:
+            self._plan.notes.append(f"Changes with a due date in the past: {self._past_due:,}.")
         if self._options.removals == "unenroll":
             self._unenroll()
         options = self._options
@@ -248,6 +251,7 @@ class _Planner:
 
     def _add(self, action: Action, user: User, row: _Wanted, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         self._plan.add(action, old, new, person=row.person, person_id=user.user_id, course_id=row.course_id)
+        self._past_due += row.due_date is not None and row.due_date < clock.utcnow().date()
 
     def _skip(self, row: _Wanted, user: User | None, reason: Reason | None) -> None:
         person_id = None if user is None else user.user_id
