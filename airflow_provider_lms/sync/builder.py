@@ -31,14 +31,22 @@ class PlanBuilder:
         """How many changes there are so far, with those that are skipped."""
         return len(self._changes)
 
-    def add(self, action: Action, old: Mapping[str, Any], new: Mapping[str, Any], **subject: Unpack[Subject]) -> None:
+    def add(
+        self,
+        action: Action,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        row: int | None = None,
+        **subject: Unpack[Subject],
+    ) -> None:
         """Plan a change.
 
         :param old: what was found. Only if it is found again, the change is sent.
         :param new: what is wanted.
+        :param row: the number of the desired row.
         :param subject: whom and what it is about.
         """
-        self._changes.append(change(action, old=old, new=new, **subject))
+        self._changes.append(change(action, old=old, new=new, row=row, **subject))
 
     def skip(self, reason: Reason | None, row: int | None = None, **subject: Unpack[Subject]) -> None:
         """Note that nothing is done, and why.

@@ -112,6 +112,7 @@ class Change(Record, kw_only=True):
     ] = None
     new: Annotated[str | None, about("What is wanted, as a JSON object.", personal="direct")] = None
     reason: Annotated[str | None, about("Why nothing is done, for skip.")] = None
+    row: Annotated[int | None, about("The number of the desired row, from 1 on; null if no row asks for it.")] = None
 
     @property
     def old_values(self) -> dict[str, Any]:
@@ -151,10 +152,12 @@ def change(
 ) -> Change:
     """A change with an id that is the same whenever the same is planned.
 
-    :param row: the number of the desired row, for what is skipped: several rows may be skipped for the same reason.
+    :param row: the number of the desired row. Only what is skipped is told apart by it: several rows may be skipped for
+        the same reason.
     """
     whom = subject.get("person_id") or subject.get("person")
-    identity = [action, whom, subject.get("course_id"), subject.get("batch_id"), reason, row]
+    number = row if action == Action.SKIP else None
+    identity = [action, whom, subject.get("course_id"), subject.get("batch_id"), reason, number]
     return Change(
         change_id=hashlib.sha256(_encode(identity)).hexdigest()[:24],
         action=action,
@@ -162,6 +165,7 @@ def change(
         old=None if old is None else as_json(old),
         new=None if new is None else as_json(new),
         reason=reason,
+        row=row,
     )
 
 

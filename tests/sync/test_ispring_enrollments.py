@@ -434,6 +434,20 @@ def test_only_an_approved_plan_is_applied(lms: Simulator, runs: Runs) -> None:
     assert runs.apply(second) == {"done": 1}
 
 
+def test_a_change_tells_the_row_that_asks_for_it(lms: Simulator, runs: Runs) -> None:
+    amara, bence, chloe = lms.ispring.users[:3]
+    runs.apply(runs.plan(wanted(lms, chloe)))
+    rows = [*wanted(lms, amara), {"user_id": "nobody", "course_id": course_of(lms).id}, *wanted(lms, bence)]
+    runs.plan(rows, manage=everybody(lms), removals="unenroll", max_removals="100%")
+    found = {(each["action"], each["personId"]): each["row"] for each in runs.rows()}
+    assert found == {
+        ("enroll", amara.id): 1,
+        ("skip", None): 2,
+        ("enroll", bence.id): 3,
+        ("unenroll", chloe.id): None,
+    }
+
+
 def test_due_dates_in_the_past_are_noted(lms: Simulator, runs: Runs) -> None:
     today = clock.utcnow().date()
     amara, bence = lms.ispring.users[:2]

@@ -250,7 +250,8 @@ class _Planner:
         return len({user_id for user_id, _ in self._enrollments} & {each.user_id for each in self._accounts.managed})
 
     def _add(self, action: Action, user: User, row: _Wanted, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        self._plan.add(action, old, new, person=row.person, person_id=user.user_id, course_id=row.course_id)
+        subject: Subject = {"person": row.person, "person_id": user.user_id, "course_id": row.course_id}
+        self._plan.add(action, old, new, row.number, **subject)
         self._past_due += row.due_date is not None and row.due_date < clock.utcnow().date()
 
     def _skip(self, row: _Wanted, user: User | None, reason: Reason | None) -> None:

@@ -258,7 +258,7 @@ class _Planner:
         self, action: Action, row: _Wanted | None, user: User | None, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
         person_id = None if user is None else user.user_id
-        self._plan.add(action, old, new, person=self._name(row, user), person_id=person_id)
+        self._plan.add(action, old, new, row and row.number, person=self._name(row, user), person_id=person_id)
 
     def _skip(self, row: _Wanted | None, user: User | None, reason: Reason | None) -> None:
         person_id = None if user is None else user.user_id

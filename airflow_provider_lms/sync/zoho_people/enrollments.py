@@ -124,7 +124,7 @@ class _Planner:
             elif any(learner_id in found for place, found in self._learners.items() if place[0] == row.course_id):
                 self._skip(row, employee, Reason.IN_ANOTHER_BATCH)
             else:
-                self._add(Action.ENROLL, row.person, employee, row.place, learner_id)
+                self._add(Action.ENROLL, row, employee, row.place, learner_id)
         if options.removals == "unenroll":
             self._unenroll()
         if unmatched:
@@ -196,7 +196,7 @@ class _Planner:
                     and self._is_managed(employee)
                     and (employee.erecno, place[0]) not in self._named
                 ):
-                    self._add(Action.UNENROLL, self._key(employee), employee, place, learner_id or "")
+                    self._add(Action.UNENROLL, None, employee, place, learner_id or "")
 
     def _is_managed(self, employee: Employee) -> bool:
         departments = self._options.department_ids
@@ -211,13 +211,14 @@ class _Planner:
         found: str | None = getattr(employee, _ATTRIBUTES[self._options.learner_id_is])
         return found
 
-    def _add(self, action: Action, person: str | None, employee: Employee, place: Place, learner_id: str) -> None:
+    def _add(self, action: Action, row: _Wanted | None, employee: Employee, place: Place, learner_id: str) -> None:
         is_enrolled = action == Action.UNENROLL
         self._plan.add(
             action,
             {"enrolled": is_enrolled, "learner_id": learner_id},
             {"enrolled": not is_enrolled},
-            person=person,
+            row and row.number,
+            person=self._key(employee) if row is None else row.person,
             person_id=employee.erecno,
             course_id=place[0],
             batch_id=place[1],
