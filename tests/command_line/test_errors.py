@@ -13,6 +13,7 @@ from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.http.retry import RetryPolicy
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.faults import Fault
+from airflow_provider_lms.vendors import VENDORS
 from tests.command_line.conftest import Shell
 
 COURSES = "GET /contents"
@@ -28,6 +29,8 @@ COURSES = "GET /contents"
         ("head courses --lms moodle", "--lms: expected 'ispring_learn' or 'zoho_people', got 'moodle'."),
         ("head courses --lms zoho_people --conn-id ispring_learn_default",
          "--lms: connection 'ispring_learn_default' is of type 'ispring_learn'."),
+        ("head users --conn-id zoho_people_default",
+         "LISTING: zoho_people has no listing 'users'. `listings` shows what there is."),
         ("head tests --lms zoho_people",
          "LISTING: zoho_people has no listing 'tests'. `listings` shows what there is."),
         ("head users --lms ispring_learn --filter", None),
@@ -120,6 +123,20 @@ def test_no_output_holds_a_secret_or_a_token(lms: Simulator, shell: Shell, tmp_p
     assert "HTTP 500" in shown
     for secret in (*lms.zoho.tokens, lms.zoho.client_secret, lms.zoho.refresh_token):
         assert secret not in shown
+
+
+@pytest.mark.parametrize("words", ["", " --conn-id nowhere"])
+def test_a_misspelled_listing_is_told_without_a_connection(
+    words: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for conn_type in VENDORS:
+        monkeypatch.delenv(f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT", raising=False)
+    result = shell(f"head corses{words}")
+    message = "error: LISTING: there is no listing 'corses'. `listings` shows what there is.\n"
+    assert (result.code, result.err) == (2, message)
+    result = shell("head corses --lms zoho_people")
+    message = "error: LISTING: zoho_people has no listing 'corses'. `listings` shows what there is.\n"
+    assert (result.code, result.err) == (2, message)
 
 
 def test_an_unexpected_error_shows_its_type_only(lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
