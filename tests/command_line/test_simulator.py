@@ -144,5 +144,6 @@ def test_that_nothing_runs_is_a_usage_error(shell: Shell) -> None:
     result = shell("simulator status --port 1")
     assert (result.code, result.err) == (
         2,
-        "error: --port: no simulator of this version runs on port 1. Start one with `simulator`.\n",
+        "error: --port: no simulator of this version runs on port 1. Start one with `simulator`, or give --port "
+        "if it runs on another port.\n",
     )
