@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,10 @@ class NamedConnection:
         return hook
 
 
-def find_connection(arguments: argparse.Namespace) -> NamedConnection:
+def find_connection(arguments: argparse.Namespace, vendors: Sequence[Vendor] | None = None) -> NamedConnection:
     """The connection that ``--conn-id``, ``--lms`` or the environment names.
 
+    :param vendors: the LMSs that the command can be about; None is all. If it is one, nothing needs to name it.
     :raises UsageError: none is named, or there is no such connection.
     """
     # Airflow 3 finds connections of its database only in its own processes, and `airflow connections` says by this
@@ -51,7 +52,7 @@ def find_connection(arguments: argparse.Namespace) -> NamedConnection:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     conn_id = arguments.conn_id
     if conn_id is None:
-        conn_id = f"{_vendor_of_default(arguments.lms).conn_type}_default"
+        conn_id = f"{_vendor_of_default(arguments.lms, vendors or [*VENDORS.values()]).conn_type}_default"
     vendor = _vendor_of(conn_id)
     if arguments.lms not in (None, vendor.conn_type):
         raise UsageError(f"--lms: connection {conn_id!r} is of type {vendor.conn_type!r}.")
@@ -64,6 +65,20 @@ def parse_lms(lms: str) -> Vendor:
     :raises ValueError: there is no such LMS.
     """
     return VENDORS[parse_choice("--lms", lms, tuple(VENDORS))]
+
+
+def vendors_with(listing: str, lms: str | None) -> list[Vendor]:
+    """The LMSs that have a listing.
+
+    :param lms: the only one to look at; None is all.
+    :raises ValueError: none has it, or there is no such LMS.
+    """
+    asked = [*VENDORS.values()] if lms is None else [parse_lms(lms)]
+    found = [each for each in asked if listing in each.listings()]
+    if not found:
+        subject = "there is" if lms is None else f"{lms} has"
+        raise UsageError(f"LISTING: {subject} no listing {listing!r}. `listings` shows what there is.")
+    return found
 
 
 def client_options(
@@ -84,10 +99,12 @@ def client_options(
     return ClientOptions(retry=RetryPolicy(max_wait=max_wait), make_observer=make_observer or no_observer)
 
 
-def _vendor_of_default(lms: str | None) -> Vendor:
+def _vendor_of_default(lms: str | None, vendors: Sequence[Vendor]) -> Vendor:
     if lms is not None:
         return parse_lms(lms)
-    found = [vendor for name, vendor in VENDORS.items() if f"AIRFLOW_CONN_{name.upper()}_DEFAULT" in os.environ]
+    if len(vendors) == 1:
+        return vendors[0]
+    found = [each for each in vendors if f"AIRFLOW_CONN_{each.conn_type.upper()}_DEFAULT" in os.environ]
     if len(found) != 1:
         raise UsageError(
             "--conn-id: name a connection, or with --lms the LMS whose default connection to take "

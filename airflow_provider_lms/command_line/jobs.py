@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_lms.command_line.accounts import NamedConnection, client_options, find_connection
+from airflow_provider_lms.command_line.accounts import NamedConnection, client_options, find_connection, vendors_with
 from airflow_provider_lms.command_line.exit_codes import UsageError
 from airflow_provider_lms.command_line.filters import OPTION, check_required, parse_filters
 from airflow_provider_lms.lms.http.observer import Observer
@@ -65,7 +65,8 @@ def find_job(arguments: argparse.Namespace, **parameters: Any) -> Job:
     :param parameters: further parameters of the operator.
     :raises ValueError: there is no such connection, listing or filter.
     """
-    account = find_connection(arguments)
+    # The listing comes first: whoever misspells it is to learn that, also without a connection.
+    account = find_connection(arguments, vendors_with(arguments.listing, arguments.lms))
     return Job(account, _operator(account, arguments.listing, parse_filters(arguments.filter), parameters))
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Protocol, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 _LONGEST_CELL = 200
+_GAP = 2
+"""Between two columns."""
 _results: TextIO | None = None
 """Where results go while stdout is kept for them; None is stdout itself."""
 _notes = Console(stderr=True, markup=False, highlight=False)
@@ -74,23 +76,31 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Show a table on stdout."""
-    _stdout().print(_table(columns, rows))
+    """Show a table on stdout.
+
+    Where that is no terminal, each row is one line, so that it can be searched. On a terminal, cells are wrapped
+    between words; where not even that would fit, each row becomes a block.
+    """
+    console, cells = _stdout(), [[_cell(value) for value in row] for row in rows]
+    widths = _widths(columns, cells, words=False)
+    if _is_terminal(console):
+        least = _widths(columns, cells, words=True)
+        if _total(least) > console.width:
+            _show_blocks(console, columns, cells)
+            return
+        widths = _shrunk(widths, least, console.width)
+    _show_rows(console, columns, cells, widths)
 
 
 def show_records(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Show records as a table, or where it would not fit, each record as a block with a line for each value."""
     console = _stdout()
-    table = _table(columns, ([record.get(name) for name in columns] for record in records))
-    if Measurement.get(console, console.options.update(max_width=100_000), table).maximum <= console.width:
-        console.print(table)
-        return
-    width = max(map(len, columns), default=0)
-    for number, record in enumerate(records, start=1):
-        console.print(Text(f"record {number}", style="bold"))
-        for name in columns:
-            if record.get(name) not in (None, ""):
-                console.print(Text(f"  {name:<{width}}  {_cell(record[name])}"), soft_wrap=True)
+    cells = [[_shortened(_cell(record.get(name))) for name in columns] for record in records]
+    widths = _widths(columns, cells, words=False)
+    if _total(widths) <= console.width:
+        _show_rows(console, columns, cells, widths)
+    else:
+        _show_blocks(console, columns, cells)
 
 
 class Steps(Protocol):
@@ -136,14 +146,62 @@ def _show_nothing(text: str, done: int | None = None, total: int | None = None) 
     """Progress where there is no terminal."""
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def _show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        # Folded, not cut: an id must be whole to be of use.
-        table.add_column(Text(name), overflow="fold")
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(Text(name), width=width)
     for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    return table
+        table.add_row(*map(Text, row))
+    console.width = max(console.width, _total(widths))  # otherwise rich makes the columns narrower
+    console.print(table)
+
+
+def _show_blocks(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    name_width = max(map(len, columns), default=0)
+    indent = name_width + 4
+    for number, row in enumerate(rows, start=1):
+        console.print(Text(f"record {number}", style="bold"))
+        for name, cell in zip(columns, row, strict=True):
+            if not cell:
+                continue
+            text, lines = Text(cell), [Text(cell)]
+            if _is_terminal(console):
+                # A word that is longer than a line goes over its end: the terminal copies it as one word.
+                longest = max(map(cell_len, cell.split()), default=1)
+                lines = [*text.wrap(console, max(console.width - indent, longest))]
+            for place, line in enumerate(lines):
+                start = " " * indent if place else f"  {name:<{name_width}}  "
+                console.print(Text(start) + line, soft_wrap=True)
+
+
+def _is_terminal(console: Console) -> bool:
+    # Rich takes a pipe for a terminal where FORCE_COLOR is set.
+    return console.file.isatty()
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool) -> list[int]:
+    """The width of each column: that of its longest cell, or of its longest word."""
+    return [
+        max(cell_len(part) for cell in column for part in ((cell.split() or [""]) if words else [cell]))
+        for column in zip(columns, *rows, strict=True)
+    ]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * max(len(widths) - 1, 0)
+
+
+def _shrunk(widths: Sequence[int], least: Sequence[int], most: int) -> list[int]:
+    """The widths, with the widest columns made narrower until all fit.
+
+    :param least: below this none becomes narrower. Together they fit.
+    :param most: the width of the terminal.
+    """
+    for widest in range(max(widths, default=0), 0, -1):
+        found = [max(low, min(each, widest)) for each, low in zip(widths, least, strict=True)]
+        if _total(found) <= most:
+            return found
+    return [*least]
 
 
 def _cell(value: object) -> str:
@@ -151,9 +209,11 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = _plain(text)
-    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 3]}..."
+    return _plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= _LONGEST_CELL else f"{cell[: _LONGEST_CELL - 3]}..."
 
 
 def _plain(text: str, *, lines: bool = False) -> str:

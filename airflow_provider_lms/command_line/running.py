@@ -11,6 +11,7 @@ from typing import NoReturn
 from warnings import catch_warnings
 
 from airflow_provider_lms.command_line.exit_codes import ExitCode, exit_code_of, message_of
+from airflow_provider_lms.command_line.option_names import with_options
 from airflow_provider_lms.command_line.output import show_note, stdout_for_results
 
 _PACKAGE = "airflow_provider_lms"
@@ -44,7 +45,7 @@ def _guarded(run: Callable[[argparse.Namespace], int], arguments: argparse.Names
         if arguments.verbose:
             logging.getLogger(_PACKAGE).exception("The command failed.")
         cause = _cause(error)
-        show_note(f"error: {message_of(cause)}")
+        show_note(f"error: {with_options(message_of(cause), arguments)}")
         return exit_code_of(cause)
 
 

@@ -164,7 +164,8 @@ def _send(arguments: argparse.Namespace, method: str, path: str, parameters: dic
         content = reply.json()
     except requests.RequestException:
         raise UsageError(
-            f"--port: no simulator of this version runs on port {port}. Start one with `simulator`."
+            f"--port: no simulator of this version runs on port {port}. Start one with `simulator`, or give --port "
+            "if it runs on another port."
         ) from None
     if not reply.ok:
         raise UsageError(str(content.get("error", reply.status_code)))

@@ -147,6 +147,20 @@ def test_the_only_connection_of_the_environment_is_taken(
     assert json.loads(shell("check --quick --json").out)["conn_id"] == "ispring_learn_default"
 
 
+def test_the_lms_follows_from_a_listing_that_only_one_has(
+    lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert shell("count users").out == f"{len(lms.ispring.users)}\n"
+    assert shell("count rooms").code == 0
+    assert lms.zoho.calls
+    assert shell("count courses").code == 2
+    # Not the connection of the LMS that has no such listing, also if it is the only one.
+    monkeypatch.delenv("AIRFLOW_CONN_ISPRING_LEARN_DEFAULT")
+    result = shell("count users")
+    assert (result.code, result.out) == (2, "")
+    assert "AIRFLOW_CONN_ISPRING_LEARN_DEFAULT" in result.err
+
+
 def _airflow_version() -> tuple[int, ...]:
     from airflow import __version__
 

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_lms.command_line import accounts, head
+from airflow_provider_lms.command_line.commands import build_parser
+from airflow_provider_lms.command_line.jobs import filter_names
+from airflow_provider_lms.command_line.option_names import OPTIONS, with_options
 from airflow_provider_lms.hooks.zoho_people import ZohoPeopleHook
 from airflow_provider_lms.lms.http.retry import RetryPolicy
 from airflow_provider_lms.simulator import Simulator, faults
 from airflow_provider_lms.simulator.faults import Fault
+from airflow_provider_lms.vendors import VENDORS
 from tests.command_line.conftest import Shell
 
 COURSES = "GET /contents"
@@ -28,6 +32,8 @@ COURSES = "GET /contents"
         ("head courses --lms moodle", "--lms: expected 'ispring_learn' or 'zoho_people', got 'moodle'."),
         ("head courses --lms zoho_people --conn-id ispring_learn_default",
          "--lms: connection 'ispring_learn_default' is of type 'ispring_learn'."),
+        ("head users --conn-id zoho_people_default",
+         "LISTING: zoho_people has no listing 'users'. `listings` shows what there is."),
         ("head tests --lms zoho_people",
          "LISTING: zoho_people has no listing 'tests'. `listings` shows what there is."),
         ("head users --lms ispring_learn --filter", None),
@@ -120,6 +126,74 @@ def test_no_output_holds_a_secret_or_a_token(lms: Simulator, shell: Shell, tmp_p
     assert "HTTP 500" in shown
     for secret in (*lms.zoho.tokens, lms.zoho.client_secret, lms.zoho.refresh_token):
         assert secret not in shown
+
+
+READ = "read courses --lms ispring_learn --to /tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (f"{READ} --format xlsx", "--format: expected 'jsonl' or 'csv' or 'parquet', got 'xlsx'."),
+        (f"{READ} --compression zip", "--compression: expected 'none' or 'gzip' or 'zstd', got 'zip'."),
+        (f"{READ} --if-exists append", "--if-exists: expected 'replace' or 'fail', got 'append'."),
+        (f"{READ} --to s3:///x", "--to: 's3:///x' names no bucket or container. Expected s3://bucket/folder."),
+        ("head courses --lms ispring_learn --drop-columns title --columns title",
+         "--drop-columns: 'title' is also in columns."),
+        ("head courses --lms ispring_learn --hash-columns title",
+         "--hash-columns: the connection has no hash_secret. Put a random text into this field of it."),
+        ("head groups --lms ispring_learn --drop-columns groupId,name,isSmart --columns output_path",
+         "--columns: groups has no column 'output_path'. It has groupId, name, isSmart, _extra."),
+        ("head groups --lms ispring_learn --drop-columns groupId,name,isSmart",
+         "--columns, --drop-columns: no column is left."),
+    ],
+)  # fmt: skip
+def test_the_option_is_named_and_not_the_parameter(words: str, message: str, lms: Simulator, shell: Shell) -> None:
+    result = shell(words)
+    assert (result.code, result.out, result.err) == (2, "", f"error: {message}\n")
+
+
+def test_the_option_of_a_folder_that_cannot_be_written_is_named(lms: Simulator, shell: Shell) -> None:
+    result = shell("read courses --lms ispring_learn --to /proc/nope")
+    assert result.code == 1
+    assert result.err.startswith("error: --to: Cannot write to file:///proc/nope (")
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("output_path: Cannot write to /a/output_path/b.", "--to: Cannot write to /a/output_path/b."),
+        ("if_exists: give an output_path (output_format).", "--if-exists: give an --to (--format)."),
+        ("columns: it has no columns.", "--columns: it has no columns."),
+        ("required_share: not of this command.", "required_share: not of this command."),
+        ("course_ids: an output_path of a filter.", "course_ids: an output_path of a filter."),
+        ("output_path", "output_path"),
+    ],
+)
+def test_only_what_is_a_parameter_becomes_an_option(message: str, shown: str) -> None:
+    assert with_options(message, build_parser().parse_args(READ.split())) == shown
+
+
+def test_a_name_that_filters_have_is_no_option_of_another_name() -> None:
+    filters = {
+        name for vendor in VENDORS.values() for listing in vendor.listings() for name in filter_names(vendor, listing)
+    }
+    of_reading = vars(build_parser().parse_args(READ.split()))
+    assert not [name for name, option in OPTIONS.items() if name in filters and option in of_reading]
+
+
+@pytest.mark.parametrize("words", ["", " --conn-id nowhere"])
+def test_a_misspelled_listing_is_told_without_a_connection(
+    words: str, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for conn_type in VENDORS:
+        monkeypatch.delenv(f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT", raising=False)
+    result = shell(f"head corses{words}")
+    message = "error: LISTING: there is no listing 'corses'. `listings` shows what there is.\n"
+    assert (result.code, result.err) == (2, message)
+    result = shell("head corses --lms zoho_people")
+    message = "error: LISTING: zoho_people has no listing 'corses'. `listings` shows what there is.\n"
+    assert (result.code, result.err) == (2, message)
 
 
 def test_an_unexpected_error_shows_its_type_only(lms: Simulator, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

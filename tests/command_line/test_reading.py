@@ -207,7 +207,10 @@ def test_read_refuses_to_replace_a_dataset(lms: Simulator, shell: Shell, tmp_pat
     assert shell(f"read courses --lms ispring_learn --to {tmp_path}").code == 0
     result = shell(f"read courses --lms ispring_learn --to {tmp_path} --if-exists fail")
     assert result.code == 1
-    assert result.err.startswith("error: output_path: ")
+    assert result.err == (
+        "error: --to: the folder already holds a dataset, and --if-exists is 'fail'. Choose another folder, or set "
+        "--if-exists replace.\n"
+    )
 
 
 def test_the_cost_of_a_crawl_is_its_learners_times_its_types(lms: Simulator, shell: Shell) -> None:

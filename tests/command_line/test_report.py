@@ -85,3 +85,18 @@ def test_a_folder_without_a_dataset_is_named(datasets: Path, shell: Shell) -> No
     result = shell("report --results nowhere --to completion.html")
     assert result.code == 1
     assert result.err.startswith(f"error: {(datasets / 'nowhere').as_uri()}: there is no _manifest.json here")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--to s3:///x", "--to: 's3:///x' names no bucket or container. Expected s3://bucket/folder."),
+        ("--to completion.html --people results", "--people: expected a dataset of users (iSpring Learn)"),
+        ("--to completion.html --smallest-group 99", "--results: the report would be about 38 people. With fewer than "
+         "99, its figures tell about single people: let it name people (--show-people), or give more results.\n"),
+    ],
+)  # fmt: skip
+def test_the_option_is_named_and_not_the_parameter(words: str, message: str, datasets: Path, shell: Shell) -> None:
+    result = shell(f"report --results results {words}")
+    assert result.code == 2
+    assert result.err.startswith(f"error: {message}")

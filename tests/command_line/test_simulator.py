@@ -140,9 +140,22 @@ def test_a_wrong_parameter_is_a_usage_error(steer: Steer) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("complete 'Fire safety 1' --learner 17", "--learner: not active learners of the course: 17."),
+        ("lock --lms moodle", "--lms: expected ispring_learn or zoho_people, got 'moodle'."),
+    ],
+)
+def test_a_wrong_option_is_named(words: str, message: str, steer: Steer) -> None:
+    result = steer(words)
+    assert (result.code, result.err) == (2, f"error: {message}\n")
+
+
 def test_that_nothing_runs_is_a_usage_error(shell: Shell) -> None:
     result = shell("simulator status --port 1")
     assert (result.code, result.err) == (
         2,
-        "error: --port: no simulator of this version runs on port 1. Start one with `simulator`.\n",
+        "error: --port: no simulator of this version runs on port 1. Start one with `simulator`, or give --port "
+        "if it runs on another port.\n",
     )

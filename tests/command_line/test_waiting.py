@@ -83,8 +83,8 @@ def test_waiting_has_the_result_of_the_sensor_and_no_ids(lms: Simulator, shell: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--share 0", "error: required_share: expected a share above 0 and up to 1, such as 0.8 or '80%', got '0'."),
-        ("--share 80% --count 3", "error: required_count: it replaces required_share. Set only one of them."),
+        ("--share 0", "error: --share: expected a share above 0 and up to 1, such as 0.8 or '80%', got '0'."),
+        ("--share 80% --count 3", "error: --count: it replaces --share. Set only one of them."),
         ("--every 0", "error: --every: expected a number of at least 1, got '0'."),
     ],
 )
