@@ -159,7 +159,7 @@ def test_a_lock_is_waited_for_without_a_worker_slot(stage: Stage) -> None:
     run, action = stage.ask(conf, DEFERRABLE)
     stage.lms.ispring.fail("POST /enrollment", faults.status(429, Retry_After="35"), before=True)
     stage.answer(run, "Approve", action["params"]["approved_hash"]["value"])
-    stage.airflow.wait_until("the slot is given back", lambda: stage.states(run)["apply"] == "deferred", 60)
+    stage.airflow.wait_until("the slot is given back", lambda: stage.states(run)["apply"] == "deferred", 120)
     assert not stage.enrolled() & {*people}
     stage.wait_for(run, approve="success", apply="success")
     assert stage.enrolled() >= {*people}
