@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import zip_longest
 from typing import Any, Protocol, TextIO
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 _LONGEST_CELL = 200
@@ -147,13 +147,13 @@ def _show_nothing(text: str, done: int | None = None, total: int | None = None) 
 
 
 def _show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in zip(columns, widths, strict=True):
-        table.add_column(Text(name), width=width)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.width = max(console.width, _total(widths))  # otherwise rich makes the columns narrower
-    console.print(table)
+    # Not by rich's table: its releases disagree about the space around columns whose width is given.
+    for number, row in enumerate([columns, *rows]):
+        wrapped = [Text(cell).wrap(console, max(width, 1)) for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*wrapped, fillvalue=Text()):
+            cells = (set_cell_size(part.plain, width) for part, width in zip(parts, widths, strict=True))
+            line = (" " * _GAP).join(cells).rstrip()
+            console.print(Text(line, style="bold" if number == 0 else ""), soft_wrap=True)
 
 
 def _show_blocks(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
