@@ -133,9 +133,6 @@ class Journal:
 
     def _count(self, entry: Entry) -> None:
         self.sent.subtract(entry.withdrawn)
-        for each in entry.withdrawn:
-            if not self.sent[each]:
-                self.last_sent.pop(each, None)
         self.sent.update(entry.intended)
         self.last_sent.update(dict.fromkeys(entry.intended, entry.at))
 

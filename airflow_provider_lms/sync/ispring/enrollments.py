@@ -159,8 +159,10 @@ class _Planner:
         if course_id in self._courses_with_people:
             return True
         if course_id not in self._known_courses:
+            self._known_courses[course_id] = True
             try:
-                self._known_courses[course_id] = all(True for _ in self._client.known_course(course_id))
+                for _ in self._client.known_course(course_id):
+                    pass  # it has no rows; only whether it can be read matters
             except LmsNotFound as error:
                 if not error.is_refusal:
                     raise  # not the LMS's own words
